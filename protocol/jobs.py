@@ -1,0 +1,98 @@
+"""What crosses to a worker and back: references to pictures, never their pixels (msgpack)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from protocol.errors import CutwireError, Fault
+from protocol.tasks import JobTask, PictureTask
+
+Pool = Literal["compute", "fetch"]
+"""Jobs that need the machine, and jobs that first wait for somebody else's server."""
+
+JobId = tuple[str, str]
+"""(tenant, taskUUID in lower case): unique, and what makes a submission idempotent."""
+
+
+class StoredImage(msgspec.Struct, frozen=True, kw_only=True, tag="stored"):
+    """An input that lies in the object store under `key`."""
+
+    key: str
+    image_uuid: str = ""
+
+
+class RemoteImage(msgspec.Struct, frozen=True, kw_only=True, tag="remote"):
+    """An input that the worker fetches."""
+
+    url: str
+
+
+ImageSource = StoredImage | RemoteImage
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One admitted task: what to do, for whom, with which pictures, and until when."""
+
+    tenant: str
+    task: JobTask
+    images: dict[str, ImageSource]
+    """Wire name of the image field → where the picture is."""
+    reply_to: str
+    """The stream that gets the outcome: a session, one request, or none for an async task."""
+    digest: bytes = b""
+    """SHA-256 of the request, to tell a repeated request from another one under the same UUID."""
+    lane: Literal["interactive", "bulk"] = "interactive"
+    model: str = ""
+    cost_units: float = 1.0
+    """How much of the machine the task takes, for fair queueing; a plain 1 MP cut-out is 1."""
+    submitted_at: float
+    deadline_at: float
+    """Seconds since the epoch, as clocks of two machines must compare them."""
+
+    @property
+    def id(self) -> JobId:
+        """(tenant, taskUUID)."""
+        return self.tenant, self.task.task_uuid.lower()
+
+    @property
+    def pool(self) -> Pool:
+        """Which workers run it: those that first fetch pictures, or those that compute at once."""
+        is_remote = any(isinstance(source, RemoteImage) for source in self.images.values())
+        return "fetch" if is_remote else "compute"
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether the client asked for delivery apart from this connection."""
+        return isinstance(self.task, PictureTask) and self.task.delivery_method == "async"
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A finished picture in the object store."""
+
+    image_uuid: str
+    key: str
+    media_type: str
+    width: int
+    height: int
+    size_bytes: int
+
+    @property
+    def megapixels(self) -> float:
+        """Output megapixels, as prices count them."""
+        return self.width * self.height / 1e6
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a job ended: exactly one of `product` and `fault` is there."""
+
+    job: Job
+    product: Product | None = None
+    fault: Fault | None = None
+    stages_ms: dict[str, float] = {}
+
+    @classmethod
+    def failed(cls, job: Job, error: CutwireError) -> Outcome:
+        """Describe a job that ended with an error."""
+        return cls(job=job, fault=Fault.of(error))
