@@ -1,0 +1,1 @@
+"""What is done to a picture: inputs, models, pipelines, engines. Knows no web framework."""
