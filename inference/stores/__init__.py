@@ -1,0 +1,6 @@
+"""Where blobs lie: one Store protocol, one class over obstore for memory, a folder and S3."""
+
+from inference.stores.opening import StoreSettings, open_store
+from inference.stores.store import BlobNotFound, Store, check_key
+
+__all__ = ["BlobNotFound", "Store", "StoreSettings", "check_key", "open_store"]

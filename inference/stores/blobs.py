@@ -1,0 +1,173 @@
+"""How are blobs kept? One class over obstore; a folder and S3 differ from it in a method or two."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, MemoryStore, S3Store
+
+from inference.stores.store import BlobNotFound, check_key
+from protocol.errors import StorageUnavailable
+
+Clock = Callable[[], datetime]
+
+_MAX_SIGNED: Final = timedelta(days=7)  # Signature version 4 allows no more
+_NO_BUCKET: Final = "NoSuchBucket"  # S3 answers 404 for it as for a missing blob
+_STAGED: Final = re.compile(r".+#[0-9]+")  # obstore writes NAME#1, then renames it to NAME
+
+
+def utc_now() -> datetime:
+    """Tell the time; the stores' modification times are compared with it."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """When a touch counts: not before `after` has passed since the last; told by `clock`."""
+
+    after: timedelta = timedelta(0)
+    clock: Clock = utc_now
+
+
+class ObjectStore:
+    """Blobs in any obstore store."""
+
+    def __init__(self, store: MemoryStore | LocalStore | S3Store, renewal: Renewal) -> None:
+        self._store = store
+        self._renewal = renewal
+
+    async def put(self, key: str, data: bytes | memoryview, media_type: str) -> None:
+        """Keep a blob in one atomic write."""
+        check_key(key)
+        with _failures(key):
+            await obstore.put_async(
+                self._store,
+                key,
+                data,
+                attributes=self._attributes(media_type),
+                use_multipart=False,
+            )
+
+    async def get(self, key: str) -> bytes:
+        """Give a blob."""
+        check_key(key)
+        with _failures(key):
+            found = await obstore.get_async(self._store, key)
+            return bytes(await found.bytes_async())
+
+    async def url(self, key: str, expires_s: int) -> str | None:
+        """Give None: only S3 signs."""
+        check_key(key)
+        return None
+
+    async def delete(self, key: str) -> None:
+        """Remove a blob, or nothing."""
+        check_key(key)
+        try:
+            with _failures(key):
+                await obstore.delete_async(self._store, key)
+        except BlobNotFound:
+            return
+
+    async def touch(self, key: str) -> None:
+        """Renew the last use, unless it was renewed a short while ago."""
+        check_key(key)
+        with _failures(key):
+            found = await obstore.head_async(self._store, key)
+            if self._renewal.clock() - found["last_modified"] >= self._renewal.after:
+                await self._renew(key)
+
+    async def expire(self, prefix: str, older_than_s: float) -> int:
+        """Delete the blobs below a prefix that were not written or touched for so long."""
+        check_key(prefix)
+        oldest = self._renewal.clock() - timedelta(seconds=older_than_s)
+        deleted = 0
+        with _failures(prefix):
+            async for batch in obstore.list(self._store, prefix):
+                for found in batch:
+                    if found["last_modified"] < oldest:
+                        await self.delete(found["path"])
+                        deleted += 1
+        return deleted
+
+    def _attributes(self, media_type: str) -> dict[str, str] | None:
+        return {"Content-Type": media_type}
+
+    async def _renew(self, key: str) -> None:
+        found = await obstore.get_async(self._store, key)
+        attributes = found.attributes
+        data = await found.bytes_async()
+        await obstore.put_async(self._store, key, data, attributes=attributes, use_multipart=False)
+
+
+class FolderStore(ObjectStore):
+    """Blobs as files. The folder is open to its owner only; media types are not kept."""
+
+    def __init__(self, folder: Path, renewal: Renewal) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)  # files inside follow the umask; nobody else gets this far
+        self._folder = folder
+        super().__init__(LocalStore(folder), renewal)
+
+    async def expire(self, prefix: str, older_than_s: float) -> int:
+        """Delete old blobs, and what a killed process left half written."""
+        deleted = await super().expire(prefix, older_than_s)
+        oldest = self._renewal.clock() - timedelta(seconds=older_than_s)
+        await asyncio.to_thread(_sweep_staged, self._folder / prefix, oldest.timestamp())
+        return deleted
+
+    def _attributes(self, media_type: str) -> dict[str, str] | None:
+        return None  # LocalStore raises NotImplementedError for any
+
+    async def _renew(self, key: str) -> None:
+        await asyncio.to_thread(os.utime, self._folder / key)
+
+
+class BucketStore(ObjectStore):
+    """Blobs in an S3 bucket; `signer` is the bucket under the address that clients see."""
+
+    def __init__(self, bucket: S3Store, signer: S3Store, renewal: Renewal) -> None:
+        self._signer = signer
+        super().__init__(bucket, renewal)
+
+    async def url(self, key: str, expires_s: int) -> str | None:
+        """Sign a GET; S3 allows at most 7 days, a longer life is cut to that."""
+        check_key(key)
+        life = min(timedelta(seconds=expires_s), _MAX_SIGNED)
+        with _failures(key):
+            return await obstore.sign_async(self._signer, "GET", key, life)
+
+
+@contextmanager
+def _failures(key: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as exc:
+        if _NO_BUCKET in str(exc):
+            raise _unavailable(key, exc) from exc
+        raise BlobNotFound(key) from exc
+    except (BaseError, OSError, ValueError) as exc:
+        raise _unavailable(key, exc) from exc
+
+
+def _unavailable(key: str, exc: Exception) -> StorageUnavailable:
+    cause = str(exc).partition("\n")[0]  # obstore adds pages of its own state below
+    return StorageUnavailable(
+        "the store does not answer; try again later", detail=f"{key}: {type(exc).__name__}: {cause}"
+    )
+
+
+def _sweep_staged(folder: Path, oldest: float) -> None:
+    for path in folder.rglob("*#*"):
+        if _STAGED.fullmatch(path.name) and path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,72 @@
+"""Which store do the settings name? Opens it; nothing is called on the network yet."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import msgspec
+from obstore.store import MemoryStore, S3Store
+
+from inference.config import Secret
+from inference.stores.blobs import BucketStore, Clock, FolderStore, ObjectStore, Renewal, utc_now
+from inference.stores.store import Store
+
+if TYPE_CHECKING:  # obstore keeps these in its stubs only
+    from obstore.store import S3Config
+
+_TRIES: Final = 3
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where inputs and results lie."""
+
+    kind: Literal["local", "memory", "s3"] = "local"
+    bucket: str = ""
+    region: str = "us-east-1"
+    endpoint: str = ""  # empty: Amazon's own
+    public_endpoint: str = ""  # the same bucket as clients reach it; empty: the endpoint
+    access_key_id: Secret = Secret("")  # empty: the host's role
+    secret_access_key: Secret = Secret("")
+    allow_http: bool = False
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0  # of one request
+    renew_after_s: Annotated[float, msgspec.Meta(ge=0)] = 3600.0  # least time between touches
+
+    def __post_init__(self) -> None:
+        if self.kind == "s3" and not self.bucket:
+            raise ValueError("bucket is missing; kind 's3' needs the name of a bucket")
+        if bool(self.access_key_id) != bool(self.secret_access_key):
+            raise ValueError("access_key_id and secret_access_key go together: set both or neither")
+
+
+def open_store(settings: StoreSettings, data_dir: Path, *, clock: Clock = utc_now) -> Store:
+    """Open the store; `local` lies in `data_dir`/blobs."""
+    renewal = Renewal(timedelta(seconds=settings.renew_after_s), clock)
+    if settings.kind == "s3":
+        bucket = _bucket_at(settings.endpoint, settings)
+        signer = _bucket_at(settings.public_endpoint or settings.endpoint, settings)
+        return BucketStore(bucket, signer, renewal)
+    if settings.kind == "local":
+        return FolderStore(data_dir / "blobs", renewal)
+    return ObjectStore(MemoryStore(), renewal)
+
+
+def _bucket_at(endpoint: str, settings: StoreSettings) -> S3Store:
+    config: S3Config = {"region": settings.region}
+    if endpoint:
+        config["endpoint"] = endpoint
+    if settings.access_key_id:
+        config["access_key_id"] = settings.access_key_id.reveal()
+        config["secret_access_key"] = settings.secret_access_key.reveal()
+    limit = timedelta(seconds=settings.timeout_s)
+    return S3Store(
+        settings.bucket,
+        config=config,
+        client_options={
+            "allow_http": settings.allow_http,
+            "timeout": limit,
+            "connect_timeout": limit,
+        },
+        retry_config={"max_retries": _TRIES, "retry_timeout": _TRIES * limit},
+    )
