@@ -1,0 +1,1 @@
+"""Pure functions on arrays: each module answers one question about pixels."""

@@ -1,0 +1,36 @@
+"""Resizing averages when it shrinks and never leaves the range."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inference.steps.resize import network_input, resize_mask, resize_plane, resize_rgb
+
+
+def test_the_network_gets_a_square() -> None:
+    assert network_input(np.zeros((4, 6, 3), np.uint8), 2).shape == (2, 2, 3)
+
+
+def test_shrinking_averages() -> None:
+    checks = np.indices((64, 64)).sum(axis=0) % 2 * 200
+    small = resize_rgb(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8), 4, 4)
+    assert np.abs(small.astype(int) - 100).max() <= 2
+
+
+def test_the_same_size_is_not_copied() -> None:
+    rgb, mask = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
+    assert resize_rgb(rgb, 4, 4) is rgb
+    assert resize_mask(mask, 4, 4) is mask
+
+
+def test_enlarging_does_not_ring() -> None:
+    step = np.array([[0, 0, 255, 255]] * 4, np.uint8)
+    large = resize_mask(step, 40, 40).astype(int)
+    assert large.min() == 0
+    assert large.max() == 255
+    assert (np.diff(large, axis=1) >= 0).all()
+
+
+def test_a_plane_of_floats_keeps_its_fractions() -> None:
+    plane = np.full((4, 4), 0.123, np.float32)
+    assert np.allclose(resize_plane(plane, 9, 7), 0.123)
