@@ -1,0 +1,14 @@
+"""Many awaiters, one run: batches form while the model is busy."""
+
+from inference.batcher.batching import Batcher, BatchSettings, Model
+from inference.batcher.observing import BatchObserver, BatchRun, DropReason, Unobserved
+
+__all__ = [
+    "BatchObserver",
+    "BatchRun",
+    "BatchSettings",
+    "Batcher",
+    "DropReason",
+    "Model",
+    "Unobserved",
+]

@@ -1,0 +1,128 @@
+"""Which models are there, under which names, and which of them are on this machine?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from inference.models.disk import Folders, check_file, remedy
+from inference.models.public import DEFAULT_NAME, PUBLIC_ALIASES, PUBLIC_ROWS
+from inference.models.row import Row, Task
+from protocol.errors import Constraint, ModelUnavailable, Scalar, UnsupportedParameter
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Models: folders, defaults per task, names, pulling, memory.
+
+    `rows` and `aliases` add to the public ones and replace those of the same name. `rembg_exact`
+    names rows that run bit for bit as rembg runs them. `memory_bytes` 0 means half of this
+    machine's memory.
+    """
+
+    directory: str = "~/.cache/cutwire/models"
+    read_only: tuple[str, ...] = ()
+    segment: str = "embedded"
+    inpaint: str = ""
+    classify: str = ""
+    rows: tuple[Row, ...] = ()
+    aliases: dict[str, str] = msgspec.field(default_factory=dict)
+    rembg_exact: tuple[str, ...] = ()
+    memory_bytes: int = 0
+    retry_load_after_s: float = 5.0
+    offline: bool = False
+    mirrors: tuple[str, ...] = ()
+    pull_limit_bytes: int = 4 * 2**30
+    pull_tries: int = 5
+    pull_timeout_s: float = 30.0
+
+
+class Catalogue:
+    """All rows by name; knows aliases, and which files this machine has."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self.settings = settings
+        self.folders = Folders(
+            Path(settings.directory).expanduser(),
+            tuple(Path(folder).expanduser() for folder in settings.read_only),
+        )
+        self._rows = {row.name: row for row in (*PUBLIC_ROWS, *settings.rows)}
+        self._aliases = {**PUBLIC_ALIASES, **settings.aliases}
+        for name in settings.rembg_exact:
+            self._rows[name] = _as_rembg(self._named("rembg_exact", name))
+        for alias, name in self._aliases.items():
+            if name != DEFAULT_NAME:
+                self._named(f"aliases.{alias}", name)
+        for task in ("segment", "inpaint", "classify"):
+            if getattr(settings, task):
+                self._named(task, getattr(settings, task))
+
+    def rows(self, task: Task | None = None) -> list[Row]:
+        """Return every row, or those of one task."""
+        return [row for row in self._rows.values() if task in {None, row.task}]
+
+    def available(self, task: Task | None = None) -> list[Row]:
+        """Return the rows whose files are on this machine."""
+        return [row for row in self.rows(task) if self.folders.find(row)]
+
+    def find(self, name: str = "", task: Task = "segment") -> Row:
+        """Return the row that a client means by this name; no name means the task's default."""
+        target = self._aliases.get(name, name) if name else DEFAULT_NAME
+        if target == DEFAULT_NAME:
+            target = self._default(task)
+        row = self._rows.get(target)
+        if row is None or row.task != task:
+            raise UnsupportedParameter(
+                f"Model '{name}' is not offered for this task.",
+                parameter="model",
+                constraint=Constraint(type="string", allowed_values=self._allowed(task)),
+            )
+        return row
+
+    def named(self, name: str) -> Row:
+        """Return the row of this name or alias, whatever its task, as the command line asks."""
+        target = self._aliases.get(name, name)
+        target = self.settings.segment if target == DEFAULT_NAME else target
+        if target not in self._rows:
+            known = ", ".join(self._rows)
+            raise ModelUnavailable(f"There is no model '{name}'. Known: {known}.")
+        return self._rows[target]
+
+    def path(self, row: Row) -> Path:
+        """Return the row's file; raise ModelUnavailable, saying how to get it, if it is absent."""
+        path = self.folders.find(row)
+        if path is None:
+            raise ModelUnavailable(
+                f"Model '{row.name}' is not on this machine; {remedy(row)}",
+                detail=f"no {self.folders.target(row)}",
+            )
+        return path
+
+    def check(self, row: Row) -> str:
+        """Return the sha256 of the row's file; raise ModelUnavailable if absent or altered."""
+        return check_file(self.path(row), row)
+
+    def _default(self, task: Task) -> str:
+        name: str = getattr(self.settings, task)
+        if not name:
+            raise ModelUnavailable(
+                "No model is configured for this task.",
+                detail=f"the setting models.{task} is empty",
+            )
+        return name
+
+    def _allowed(self, task: Task) -> list[Scalar]:
+        here = [row.name for row in self.available(task)]
+        return [*here, *(row.name for row in self.rows(task) if row.name not in here)]
+
+    def _named(self, setting: str, name: str) -> Row:
+        if name not in self._rows:
+            raise ValueError(f"models.{setting} names '{name}', which is no model")
+        return self._rows[name]
+
+
+def _as_rembg(row: Row) -> Row:
+    if row.task != "segment" or row.layout != "NCHW" or row.dtype != "float32":
+        raise ValueError(f"models.rembg_exact: rembg cannot run '{row.name}'")
+    return replace(row, is_rembg_exact=True)

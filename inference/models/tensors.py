@@ -1,0 +1,156 @@
+"""How does a picture become a model's input, and a model's output a mask, a fill or scores?
+
+Items have no batch dimension: the batcher stacks them. All functions are pure and release the
+GIL for the larger part of their time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.models.row import Row
+from protocol.errors import InferenceFailed
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+_FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+# Less contrast than this is no prediction: stretching it would make a subject out of noise.
+_FLAT = 1e-6
+
+
+def to_input(rgb: Bytes, row: Row) -> NDArray[Any]:
+    """Return one input item for an H×W×3 picture, resized and normalised as the row says."""
+    if row.is_rembg_exact:
+        return _to_rembg_input(rgb, row)
+    pixels = _resize(rgb, row)
+    if row.colour == "BGR":
+        pixels = pixels[:, :, ::-1]
+    item: NDArray[Any] = pixels if row.dtype == "uint8" else _normalise(pixels, row)
+    return np.ascontiguousarray(item.transpose(2, 0, 1) if row.layout == "NCHW" else item)
+
+
+def to_mask(output: NDArray[Any], row: Row) -> Floats:
+    """Return the subject's alpha in 0…1 at the model's own size, from one output item."""
+    raw = _plane(output)
+    mask: Floats = _sigmoid(raw) if row.activation == "sigmoid" else raw
+    if row.is_rembg_exact:
+        # rembg stretches every prediction, then truncates to bytes.
+        return (_stretch(mask) * 255).astype(np.uint8).astype(np.float32) / np.float32(255)
+    if row.activation == "min-max":
+        return _stretch(mask)
+    return mask.clip(0, 1)
+
+
+def enlarge_as_rembg(mask: Floats, size: tuple[int, int]) -> Bytes:
+    """Return the mask at the picture's (width, height), as rembg enlarges it: bytes, Lanczos."""
+    grey = Image.fromarray(np.rint(mask * 255).astype(np.uint8))
+    return np.asarray(grey.resize(size, Image.Resampling.LANCZOS))
+
+
+def to_fill_input(rgb: Bytes, hole: NDArray[np.bool_], row: Row) -> NDArray[Any]:
+    """Return one 4×h×w item, colours and mask, for an inpainting row; `hole` is true where to fill.
+
+    A pixel of the smaller picture belongs to the hole if any pixel under it does.
+    """
+    grey = Image.fromarray(hole.astype(np.uint8) * np.uint8(255))
+    touched = np.asarray(grey.resize(_size(row), Image.Resampling.BOX)) > 0
+    marked = touched if row.hole == "white" else ~touched
+    colours = to_input(rgb, row)
+    full = 255 if row.dtype == "uint8" else 1
+    return np.concatenate([colours, (marked * full).astype(colours.dtype)[None]])
+
+
+def to_fill(output: NDArray[Any], row: Row) -> Bytes:
+    """Return the h×w×3 picture that an inpainting model painted."""
+    _check_finite(output)
+    scaled = np.asarray(output, np.float32) * np.float32(255 / row.output_maximum)
+    pixels = np.rint(scaled.clip(0, 255)).astype(np.uint8)
+    pixels = pixels.transpose(1, 2, 0) if row.layout == "NCHW" else pixels
+    return np.ascontiguousarray(pixels[:, :, ::-1] if row.colour == "BGR" else pixels)
+
+
+def to_scores(output: NDArray[Any], row: Row) -> dict[str, float]:
+    """Return a classifier's score for each of its labels."""
+    _check_finite(output)
+    scores = output.ravel()
+    if row.activation == "sigmoid":
+        scores = _sigmoid(scores)
+    if scores.size != len(row.labels):
+        raise InferenceFailed(
+            "The model answered in a form we do not know.",
+            detail=f"{row.name}: {scores.size} scores for {len(row.labels)} labels",
+        )
+    return dict(zip(row.labels, (float(score) for score in scores), strict=True))
+
+
+def _to_rembg_input(rgb: Bytes, row: Row) -> Floats:
+    small = np.array(Image.fromarray(rgb).resize(_size(row), Image.Resampling.LANCZOS))
+    scaled = small / max(np.max(small), 1e-6)
+    item = np.zeros(scaled.shape)
+    for channel in range(3):
+        item[:, :, channel] = (scaled[:, :, channel] - row.mean[channel]) / row.deviation[channel]
+    return np.ascontiguousarray(item.transpose(2, 0, 1).astype(np.float32))
+
+
+def _resize(rgb: Bytes, row: Row) -> Bytes:
+    width, height = size = _size(row)
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    is_smaller = width <= rgb.shape[1] and height <= rgb.shape[0]
+    if row.resize == "area":
+        how = Image.Resampling.BOX if is_smaller else Image.Resampling.BILINEAR
+    else:
+        how = _FILTERS[row.resize]
+    return np.asarray(Image.fromarray(rgb).resize(size, how))
+
+
+def _normalise(pixels: Bytes, row: Row) -> Floats:
+    whole = {"none": 1.0, "255": 255.0, "maximum": max(float(pixels.max()), 1e-6)}[row.scaling]
+    gain = (1.0 / (whole * np.array(row.deviation))).astype(np.float32)
+    shift = (np.array(row.mean) / np.array(row.deviation)).astype(np.float32)
+    normal = pixels * gain
+    normal -= shift
+    return normal
+
+
+def _size(row: Row) -> tuple[int, int]:
+    if row.size is None:
+        raise ValueError(f"the size of '{row.name}' is known only once its file is open")
+    return row.size
+
+
+def _plane(output: NDArray[Any]) -> Floats:
+    _check_finite(output)
+    plane = np.asarray(output, np.float32).squeeze()
+    if plane.ndim != 2:
+        raise InferenceFailed(
+            "The model answered in a form we do not know.", detail=f"shape {output.shape}"
+        )
+    return plane
+
+
+def _check_finite(output: NDArray[Any]) -> None:
+    if not np.isfinite(output).all():
+        raise InferenceFailed("The model returned no usable numbers.", detail="not finite")
+
+
+def _stretch(plane: Floats) -> Floats:
+    low, high = plane.min(), plane.max()
+    if high - low < _FLAT:
+        return plane.clip(0, 1)
+    stretched: Floats = (plane - low) / (high - low)
+    return stretched
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)

@@ -1,0 +1,460 @@
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+
+import numpy as np
+import pytest
+
+from inference.batcher import Batcher, BatchRun, BatchSettings
+from inference.models import Row
+from inference.sessions import SessionSettings, open_session
+from protocol.errors import (
+    CutwireError,
+    InferenceFailed,
+    OutOfMemory,
+    Overloaded,
+    ShuttingDown,
+    TaskCancelled,
+    TaskTimedOut,
+)
+from tests.models import embedded_like, poisonable, write_packaged
+
+EMBEDDED = Row(
+    name="embedded",
+    task="segment",
+    file="embedded.onnx",
+    is_packaged=True,
+    layout="NHWC",
+    dtype="uint8",
+    scaling="none",
+)
+
+
+class GatedModel:
+    """A model that runs only when told to; doubles its items, and can be made to fail."""
+
+    def __init__(self, *, is_on_gpu: bool = True, is_fixed: bool = False) -> None:
+        self.row = Row(name="gated", task="segment", file="gated.onnx", is_fixed_batch=is_fixed)
+        self.is_on_gpu = is_on_gpu
+        self.memory_bytes = 1
+        self.batches: list[list[float]] = []
+        self.trouble: Callable[[np.ndarray], Exception | None] = lambda batch: None
+        self._permits = threading.Semaphore(0)
+        self._started = threading.Semaphore(0)
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        self.batches.append(batch.reshape(len(batch), -1)[:, 0].tolist())
+        self._started.release()
+        assert self._permits.acquire(timeout=30)
+        trouble = self.trouble(batch)
+        if trouble is not None:
+            raise trouble
+        return batch * 2
+
+    def let(self, runs: int = 1000) -> None:
+        """Let so many runs end."""
+        self._permits.release(runs)
+
+    async def started(self) -> None:
+        """Wait until one more run has begun."""
+        assert await asyncio.to_thread(self._started.acquire, timeout=30)
+
+
+class Counts:
+    """Remembers what a batcher tells."""
+
+    def __init__(self) -> None:
+        self.depths: list[int] = []
+        self.runs: list[BatchRun] = []
+        self.dropped: list[str] = []
+
+    def batch_queued(self, model: str, depth: int) -> None:
+        self.depths.append(depth)
+
+    def batch_ran(self, model: str, run: BatchRun) -> None:
+        self.runs.append(run)
+
+    def batch_dropped(self, model: str, reason: str) -> None:
+        self.dropped.append(reason)
+
+
+class Bench:
+    """A batcher over a gated model, with a clock that the test turns."""
+
+    def __init__(self, model: GatedModel, settings: BatchSettings) -> None:
+        self.model = model
+        self.counts = Counts()
+        self.now = 100.0
+        self.batcher = Batcher(model, settings, self.counts, clock=lambda: self.now)
+
+    def put(self, value: float, **more) -> asyncio.Task[np.ndarray]:
+        return asyncio.create_task(self.batcher.run(np.array([value], np.float32), **more))
+
+    async def put_behind_a_running_one(self, *values: float, **more) -> list[asyncio.Task]:
+        """Start a run that holds the runner, then queue these."""
+        first = self.put(0)
+        await self.model.started()
+        tasks = [self.put(value, **more) for value in values]
+        await asyncio.sleep(0)
+        return [first, *tasks]
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Callable[..., Bench]]:
+    made: list[Bench] = []
+
+    def build(model: GatedModel | None = None, **settings: int) -> Bench:
+        given = BatchSettings(**{"runners": 1, **settings})
+        made.append(Bench(model or GatedModel(), given))
+        return made[-1]
+
+    yield build
+    for bench in made:
+        bench.model.let()
+        await bench.batcher.close()
+
+
+async def values(tasks: list[asyncio.Task[np.ndarray]]) -> list[float]:
+    return [float(output[0]) for output in await asyncio.gather(*tasks)]
+
+
+async def test_single_item_runs_at_once(make) -> None:
+    bench = make()
+    bench.model.let()
+
+    assert await values([bench.put(3)]) == [6]
+
+
+async def test_batch_forms_while_the_runner_is_busy(make) -> None:
+    bench = make()
+    tasks = await bench.put_behind_a_running_one(1, 2, 3)
+    bench.model.let()
+
+    assert await values(tasks) == [0, 2, 4, 6]
+
+    assert bench.model.batches == [[0], [1, 2, 3]]
+
+
+async def test_batch_has_at_most_its_largest_size_in_order_of_coming(make) -> None:
+    bench = make(max_size=2)
+    tasks = await bench.put_behind_a_running_one(1, 2, 3)
+    bench.model.let()
+
+    assert await values(tasks) == [0, 2, 4, 6]
+
+    assert bench.model.batches == [[0], [1, 2], [3]]
+
+
+async def test_items_of_different_shapes_never_share_a_batch(make) -> None:
+    bench = make()
+    tasks = await bench.put_behind_a_running_one(1)
+    wide = asyncio.create_task(bench.batcher.run(np.array([2, 2], np.float32)))
+    await asyncio.sleep(0)
+    tasks.append(bench.put(3))
+    await asyncio.sleep(0)
+    bench.model.let()
+
+    assert await values([*tasks, wide]) == [0, 2, 6, 4]
+
+    assert bench.model.batches == [[0], [1, 3], [2]]
+
+
+async def test_cpu_runs_singles_unless_told_otherwise(make) -> None:
+    bench = make(GatedModel(is_on_gpu=False))
+    tasks = await bench.put_behind_a_running_one(1, 2)
+    bench.model.let()
+    await values(tasks)
+
+    assert bench.model.batches == [[0], [1], [2]]
+
+
+async def test_model_of_fixed_batch_runs_singles_and_says_so(make) -> None:
+    bench = make(GatedModel(is_fixed=True), max_size=8)
+    tasks = await bench.put_behind_a_running_one(1, 2)
+    bench.model.let()
+    await values(tasks)
+
+    assert bench.model.batches == [[0], [1], [2]]
+    assert [(run.size, run.is_fixed) for run in bench.counts.runs] == [(1, True)] * 3
+
+
+async def test_runners_work_side_by_side(make) -> None:
+    bench = make(runners=2, max_size=1)
+    tasks = [bench.put(1), bench.put(2)]
+
+    await bench.model.started()
+    await bench.model.started()
+    bench.model.let()
+
+    assert await values(tasks) == [2, 4]
+
+
+async def test_full_queue_refuses_at_once(make) -> None:
+    bench = make(queue_limit=2)
+    tasks = await bench.put_behind_a_running_one(1, 2)
+
+    with pytest.raises(Overloaded):
+        await bench.batcher.run(np.zeros(1, np.float32))
+
+    bench.model.let()
+    assert await values(tasks) == [0, 2, 4]
+
+
+async def test_cancelled_awaiter_gives_its_place_back(make) -> None:
+    bench = make(queue_limit=1)
+    first, second = await bench.put_behind_a_running_one(1)
+    second.cancel()
+    await asyncio.sleep(0)
+
+    third = bench.put(3)
+    await asyncio.sleep(0)
+    bench.model.let()
+
+    assert await values([first, third]) == [0, 6]
+    assert second.cancelled()
+    assert bench.model.batches == [[0], [3]]
+    assert bench.counts.dropped == ["cancelled"]
+
+
+async def test_awaiter_cancelled_during_its_run_harms_nobody(make) -> None:
+    bench = make()
+    (first,) = await bench.put_behind_a_running_one()
+    first.cancel()
+    await asyncio.sleep(0)
+    bench.model.let()
+
+    assert await values([bench.put(1)]) == [2]
+    assert first.cancelled()
+
+
+async def test_item_past_its_deadline_is_dropped_when_the_batch_is_formed(make) -> None:
+    bench = make()
+    tasks = await bench.put_behind_a_running_one(1, deadline=105.0)
+    tasks.append(bench.put(2, deadline=111.0))
+    await asyncio.sleep(0)
+    bench.now = 110.0
+    bench.model.let()
+
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert isinstance(results[1], TaskTimedOut)
+    assert results[2] == [4]
+    assert bench.model.batches == [[0], [2]]
+    assert bench.counts.dropped == ["late"]
+
+
+async def test_item_whose_client_has_gone_is_dropped_when_the_batch_is_formed(make) -> None:
+    bench = make()
+    tasks = await bench.put_behind_a_running_one(1, gone=lambda: True)
+    tasks.append(bench.put(2))
+    await asyncio.sleep(0)
+    bench.model.let()
+
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert isinstance(results[1], TaskCancelled)
+    assert bench.model.batches == [[0], [2]]
+    assert bench.counts.dropped == ["gone"]
+
+
+async def test_dropped_items_leave_their_places_in_the_batch_to_others(make) -> None:
+    bench = make(max_size=2)
+    tasks = await bench.put_behind_a_running_one(1, 2, gone=lambda: True)
+    tasks += [bench.put(3), bench.put(4)]
+    await asyncio.sleep(0)
+    bench.model.let()
+
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert bench.model.batches == [[0], [3, 4]]
+
+
+async def test_gone_that_raises_counts_as_present(make) -> None:
+    def broken() -> bool:
+        raise RuntimeError
+
+    bench = make()
+    bench.model.let()
+
+    assert await values([bench.put(1, gone=broken)]) == [2]
+
+
+async def test_poison_item_fails_alone(make) -> None:
+    bench = make()
+    bench.model.trouble = lambda batch: InferenceFailed("no") if (batch == 2).any() else None
+    tasks = await bench.put_behind_a_running_one(1, 2, 3)
+    bench.model.let()
+
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [results[0], results[1], results[3]] == [[0], [2], [6]]
+    assert isinstance(results[2], InferenceFailed)
+    assert bench.model.batches == [[0], [1, 2, 3], [1], [2], [3]]
+    assert [run.is_retry for run in bench.counts.runs] == [False, False, True, True, True]
+    assert [run.is_ok for run in bench.counts.runs] == [True, False, True, False, True]
+
+
+async def test_each_failed_item_has_its_own_error(make) -> None:
+    bench = make()
+    bench.model.trouble = lambda batch: ValueError("always") if batch.any() else None
+    tasks = await bench.put_behind_a_running_one(1, 2)
+    bench.model.let()
+
+    _, first, second = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert isinstance(first, InferenceFailed)
+    assert "always" in first.detail
+    assert first is not second
+
+
+async def test_too_little_memory_halves_the_batch(make) -> None:
+    bench = make()
+    bench.model.trouble = lambda batch: OutOfMemory("big") if len(batch) > 2 else None
+    tasks = await bench.put_behind_a_running_one(1, 2, 3, 4, 5)
+    bench.model.let()
+
+    assert await values(tasks) == [0, 2, 4, 6, 8, 10]
+
+    assert bench.model.batches == [[0], [1, 2, 3, 4, 5], [1, 2, 3], [1, 2], [3], [4, 5]]
+
+
+async def test_model_that_loses_an_item_fails_the_batch_not_the_runner(make) -> None:
+    class Forgetful(GatedModel):
+        def run(self, batch: np.ndarray) -> np.ndarray:
+            return super().run(batch)[: 1 if batch[0, 0] == 0 else 0]
+
+    bench = make(Forgetful())
+    bench.model.let()
+
+    with pytest.raises(InferenceFailed):
+        await bench.put(1)
+    assert await values([bench.put(0)]) == [0]
+
+
+async def test_observer_that_raises_leaves_nobody_waiting(make) -> None:
+    bench = make()
+    bench.model.let()
+
+    def broken(*args: object) -> None:
+        raise RuntimeError("the metrics are broken")
+
+    bench.counts.batch_ran = broken
+
+    for _ in range(2):
+        with pytest.raises(InferenceFailed):
+            await bench.put(1)
+
+
+async def test_observer_learns_depth_sizes_and_waits(make) -> None:
+    bench = make()
+    tasks = await bench.put_behind_a_running_one(1, 2)
+    bench.now += 5
+    bench.model.let()
+    await values(tasks)
+
+    assert bench.counts.runs[1].size == 2
+    assert bench.counts.runs[1].waits_s == (5.0, 5.0)
+    assert max(bench.counts.depths) == 2
+    assert bench.counts.depths[-1] == 0
+
+
+async def test_close_finishes_what_waits_and_takes_no_more(make) -> None:
+    bench = make(max_size=1)
+    tasks = await bench.put_behind_a_running_one(1, 2)
+    closing = asyncio.create_task(bench.batcher.close())
+    await asyncio.sleep(0)
+
+    with pytest.raises(ShuttingDown):
+        await bench.batcher.run(np.zeros(1, np.float32))
+    bench.model.let()
+    await closing
+
+    assert await values(tasks) == [0, 2, 4]
+
+
+async def test_close_settles_what_its_limit_leaves_unfinished(make) -> None:
+    bench = make(max_size=1)
+    tasks = await bench.put_behind_a_running_one(1, 2)
+
+    await bench.batcher.close(limit_s=0)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(result) for result in results] == [ShuttingDown] * 3
+
+
+async def test_unused_batcher_closes(make) -> None:
+    await make().batcher.close()
+
+
+def test_loop_that_ended_stops_no_runner() -> None:
+    bench = Bench(GatedModel(), BatchSettings(runners=1))
+
+    async def leave() -> None:
+        bench.put(1)
+        await bench.model.started()
+
+    async def come() -> float:
+        bench.model.let()
+        result = (await bench.put(2))[0]
+        await bench.batcher.close()
+        return result
+
+    asyncio.run(leave())
+    assert asyncio.run(come()) == 4
+
+
+async def test_every_awaiter_is_settled_once_whatever_happens(make) -> None:
+    bench = make(max_size=4, runners=3, queue_limit=1000)
+    bench.model.let(100_000)
+    random = np.random.default_rng(4)
+
+    def trouble(batch: np.ndarray) -> Exception | None:
+        if (batch % 7 == 3).any():
+            return InferenceFailed("seven")
+        return OutOfMemory("full") if len(batch) > 3 else None
+
+    bench.model.trouble = trouble
+    tasks = [bench.put(value) for value in range(400)]
+    await asyncio.sleep(0)
+    for number in random.integers(0, 400, 60):
+        tasks[number].cancel()
+
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    for value, result in enumerate(results):
+        if isinstance(result, asyncio.CancelledError):
+            continue
+        if value % 7 == 3:
+            assert isinstance(result, CutwireError)
+        else:
+            assert result == [2 * value]
+
+
+async def test_real_batch_equals_its_singles(tmp_path) -> None:
+    path = write_packaged(tmp_path, embedded_like(8))
+    session = open_session(path, SessionSettings(providers=("cpu",)), EMBEDDED)
+    batcher = Batcher(session, BatchSettings(max_size=4, runners=1))
+    pictures = np.random.default_rng(5).integers(0, 256, (8, 8, 8, 3), np.uint8)
+
+    outputs = await asyncio.gather(*(batcher.run(picture) for picture in pictures))
+    await batcher.close()
+
+    for picture, output in zip(pictures, outputs, strict=True):
+        np.testing.assert_array_equal(output, session.run(picture[None])[0])
+
+
+async def test_real_poison_picture_fails_alone(tmp_path) -> None:
+    path = write_packaged(tmp_path, poisonable(4))
+    session = open_session(path, SessionSettings(providers=("cpu",)), EMBEDDED)
+    batcher = Batcher(session, BatchSettings(max_size=4, runners=1))
+    pictures = np.full((6, 4, 4, 3), 9, np.uint8)
+    pictures[2] = 255
+
+    results = await asyncio.gather(
+        *(batcher.run(picture) for picture in pictures), return_exceptions=True
+    )
+    await batcher.close()
+
+    assert [isinstance(result, InferenceFailed) for result in results] == [
+        number == 2 for number in range(6)
+    ]
