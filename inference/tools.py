@@ -1,0 +1,112 @@
+"""What a pipeline may use: the models, and threads for pure steps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.models import Net
+from inference.models.tensors import enlarge_as_rembg
+from inference.picture import Picture
+from inference.steps.upsample import upsample_alpha
+from protocol.errors import TaskTimedOut
+
+Alpha = NDArray[np.uint8]
+Step = TypeVar("Step")
+
+
+class Networks(Protocol):
+    """Where loaded models come from."""
+
+    async def network(self, name: str = "") -> Net:
+        """Return a segmentation model by name, loading it when it is not loaded.
+
+        Raises:
+            UnsupportedParameter, ModelUnavailable: there is none, or it does not load.
+        """
+
+
+class Tools(Protocol):
+    """What a pipeline sees of the machine."""
+
+    async def segment(self, picture: Picture) -> Alpha:
+        """Find the subject: a mask H×W, 255 is subject; its edges follow the picture's."""
+
+    async def cpu(self, step: Callable[..., Step], *args: object) -> Step:
+        """Run a pure step on a thread; the task's deadline is checked after it."""
+
+    def check_deadline(self) -> None:
+        """Raise TaskTimedOut once the task's deadline has passed; for use inside long steps."""
+
+
+class JobTools:
+    """The Tools of one job: its model, its deadline, and the time that each stage took."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        threads: ThreadPoolExecutor,
+        *,
+        model: str,
+        deadline: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._networks = networks
+        self._threads = threads
+        self._model = model
+        self._deadline = deadline
+        self._clock = clock
+        self.stages_ms: dict[str, float] = {}
+
+    async def segment(self, picture: Picture) -> Alpha:
+        """Find the subject with the job's model."""
+        net = await self.timed("load", self._networks.network(self._model))
+        item = await self.timed_cpu("prepare", net.prepare, picture.rgb)
+        output = await self.timed("model", net.run(item, deadline=self._deadline))
+        return await self.timed_cpu("mask", _to_alpha, net, output, picture.rgb)
+
+    async def cpu(self, step: Callable[..., Step], *args: object) -> Step:
+        """Run a pure step on a thread."""
+        result = await asyncio.get_running_loop().run_in_executor(self._threads, step, *args)
+        self.check_deadline()
+        return result
+
+    async def timed_cpu(self, stage: str, step: Callable[..., Step], *args: object) -> Step:
+        """Run a pure step on a thread and record its time under a stage."""
+        with self._stage(stage):
+            return await self.cpu(step, *args)
+
+    def check_deadline(self) -> None:
+        """Raise TaskTimedOut once the deadline has passed."""
+        if self._clock() >= self._deadline:
+            raise TaskTimedOut("The task took longer than the service allows.")
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        begun = self._clock()
+        try:
+            yield
+        finally:
+            took_ms = (self._clock() - begun) * 1e3
+            self.stages_ms[name] = round(self.stages_ms.get(name, 0.0) + took_ms, 3)
+
+    async def timed(self, stage: str, work: Awaitable[Step]) -> Step:
+        """Await something and record its time under a stage."""
+        with self._stage(stage):
+            result = await work
+        self.check_deadline()
+        return result
+
+
+def _to_alpha(net: Net, output: NDArray[Any], rgb: NDArray[np.uint8]) -> Alpha:
+    mask = net.finish(output)
+    if net.row.is_rembg_exact:
+        return enlarge_as_rembg(mask, (rgb.shape[1], rgb.shape[0]))
+    return upsample_alpha(mask, rgb)
