@@ -1,0 +1,80 @@
+"""`cutwire keys`: make, list and revoke API keys; a running service takes changes at once."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from protocol.errors import InvalidParameter
+from server.app import prepare_data_dir
+from server.auth import TENANT_PATTERN, KeyFile, new_key, stored_key
+from server.commands.common import add_settings_options, read_settings
+
+
+def add_parser(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "keys",
+        help="make, list and revoke API keys",
+        description="Make, list and revoke API keys. Keys are stored as SHA-256 digests and shown "
+        "once, when they are made. A running service takes changes at once.",
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="make a key and show it")
+    create.add_argument("--tenant", default="default", help="whose key it is (default: default)")
+    create.add_argument("--label", default="", help="a note for the listing")
+    create.set_defaults(run=_create)
+    listing = actions.add_parser("list", help="list keys, without the keys themselves")
+    listing.add_argument("--json", action="store_true", help="for scripts")
+    listing.set_defaults(run=_list)
+    revoke = actions.add_parser("revoke", help="revoke a key")
+    revoke.add_argument("id", help="the id that `cutwire keys list` shows")
+    revoke.set_defaults(run=_revoke)
+    for action in (create, listing, revoke):
+        add_settings_options(action)
+
+
+def _create(options: argparse.Namespace) -> int:
+    if not re.match(TENANT_PATTERN, options.tenant):
+        raise InvalidParameter(
+            "--tenant must be 1 to 63 lower-case letters, digits, '-', '_' and '.'."
+        )
+    file, key = _file(options), new_key()
+    file.save([*file.load(), stored_key(key, options.tenant, options.label)])
+    sys.stdout.write(f"{key}\n")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    keys = _file(options).load()
+    if options.json:
+        shown = [
+            {"id": key.id, "tenant": key.tenant, "label": key.label, "createdAt": key.created_at}
+            for key in keys
+        ]
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n")
+        return 0
+    for key in keys:
+        made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
+        sys.stdout.write(f"{key.id}  {key.tenant:20}  {made}  {key.label}\n")
+    return 0
+
+
+def _revoke(options: argparse.Namespace) -> int:
+    file = _file(options)
+    keys = file.load()
+    kept = [key for key in keys if key.id != options.id]
+    if len(kept) == len(keys):
+        raise InvalidParameter(f"No key has the id {options.id!r}; see `cutwire keys list`.")
+    file.save(kept)
+    sys.stdout.write("Revoked.\n")
+    return 0
+
+
+def _file(options: argparse.Namespace) -> KeyFile:
+    return KeyFile(prepare_data_dir(read_settings(options).data_dir))

@@ -1,0 +1,109 @@
+"""`cutwire serve`: run the service."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from server.app import build_service, prepare_data_dir
+from server.auth import TENANT_PATTERN, KeyFile, StoredKey, new_key, stored_key
+from server.commands.common import add_settings_options, read_settings
+from server.edge import serve
+from server.logs import set_up_logging
+
+_log = logging.getLogger(__name__)
+
+
+def add_parser(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "serve",
+        help="run the service",
+        description="Run the service until SIGTERM or Ctrl-C; both let running tasks finish. "
+        "At the first start an API key is made and shown once.",
+    )
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port; 0 takes a free one (default: 8000)")
+    parser.add_argument(
+        "--url-file",
+        type=Path,
+        metavar="FILE",
+        help="write the base URL here once the service is ready",
+    )
+    parser.add_argument(
+        "--api-key",
+        action="append",
+        default=[],
+        type=_parse_key,
+        metavar="KEY:TENANT",
+        help="accept this key, for this run only; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-private-networks",
+        action="store_true",
+        default=None,
+        help="let inputs and callbacks lie on loopback, RFC 1918 and ULA addresses",
+    )
+    add_settings_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve."""
+    listen = {"host": options.host, "port": options.port}
+    settings = read_settings(
+        options,
+        edge={name: value for name, value in listen.items() if value is not None} or None,
+        allow_private_networks=options.allow_private_networks,
+    )
+    set_up_logging(settings.logs.level, settings.logs.style)
+    data_dir = prepare_data_dir(settings.data_dir)
+    fresh_key = _first_key(data_dir, options.api_key)
+    service = build_service(settings, options.api_key)
+
+    def announce(base_url: str) -> None:
+        if options.url_file is not None:
+            _write_aside(options.url_file, base_url)
+        _welcome(settings.public_url or base_url, fresh_key)
+
+    return serve(service.app, settings.edge, announce, service.drain)
+
+
+def _first_key(data_dir: Path, given: Sequence[StoredKey]) -> str | None:
+    """Make a key where there is none at all."""
+    file = KeyFile(data_dir)
+    if given or file.load():
+        return None
+    key = new_key()
+    file.save([stored_key(key, "default", "made at the first start")])
+    return key
+
+
+def _welcome(base_url: str, fresh_key: str | None) -> None:
+    lines = [f"Cutwire serves at {base_url}", f"  WebSocket  ws{base_url.removeprefix('http')}/v1"]
+    lines.append(f"  HTTP       POST {base_url}/v1")
+    if fresh_key is not None:
+        lines.append(f"  API key    {fresh_key}   (shown this once; stored as a hash)")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _write_aside(path: Path, text: str) -> None:
+    aside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    aside.write_text(text)
+    aside.replace(path)
+
+
+def _parse_key(text: str) -> StoredKey:
+    key, _, tenant = text.rpartition(":")
+    if not key or not re.match(TENANT_PATTERN, tenant):
+        raise argparse.ArgumentTypeError(
+            "must be KEY:TENANT, the tenant of lower-case letters, digits, '-', '_' and '.'"
+        )
+    return stored_key(key, tenant, "given on the command line")

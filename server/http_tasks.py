@@ -1,0 +1,171 @@
+"""The task array over HTTP: POST it, and get one body when all of it is done."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from protocol.decoding import Failed, decode_message
+from protocol.errors import (
+    CutwireError,
+    InvalidApiKey,
+    InvalidRequest,
+    MessageTooLarge,
+    MissingApiKey,
+    RateLimited,
+)
+from protocol.replies import Reply, join_replies, pong_reply
+from protocol.task_errors import status_of
+from protocol.tasks import Authentication, Ping, Task
+from server.auth import Caller
+from server.connection import Reception
+from server.dispatcher import Recipient
+
+
+class HttpTasks:
+    """Answers POSTs of task arrays."""
+
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+
+    async def answer(self, request: Request, *, base_url: str, address: str) -> Response:
+        """Run the tasks of one body and answer in the order of the tasks."""
+        try:
+            elements = decode_message(
+                await self._read_body(request), max_tasks=self._reception.limits.max_tasks
+            )
+            caller = await self._identify(request, elements, address)
+        except CutwireError as error:
+            return self._refuse(error, base_url)
+        return await _Exchange(self._reception, request, caller, base_url).run(elements)
+
+    async def _read_body(self, request: Request) -> bytes:
+        limit = self._reception.limits.max_body_bytes
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise InvalidRequest("Send the body without Content-Encoding.")
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise MessageTooLarge(f"The body is larger than {limit:,} bytes.")
+        except ClientDisconnect as exc:
+            raise InvalidRequest("The body ended early.") from exc
+        return bytes(body)
+
+    async def _identify(self, request: Request, elements: Sequence[object], address: str) -> Caller:
+        key = _bearer(request)
+        if key is None and isinstance(elements[0], Authentication):
+            key = elements[0].api_key
+        if key is None:
+            raise MissingApiKey(
+                'Send the API key as "Authorization: Bearer KEY", or as an authentication object '
+                "in the array's first place.",
+                parameter="apiKey",
+            )
+        try:
+            return self._reception.keys.identify(key)
+        except InvalidApiKey:
+            if self._reception.wrong_keys.note(address):
+                await asyncio.sleep(self._reception.limits.wrong_key_delay_s)
+                raise RateLimited(
+                    "Too many wrong API keys from this address; wait a minute.", retry_after_s=60
+                ) from None
+            raise
+
+    def _refuse(self, error: CutwireError, base_url: str) -> Response:
+        task_type = "authentication" if isinstance(error, InvalidApiKey | MissingApiKey) else None
+        reply = self._reception.dispatcher.refuse(error, base_url, task_type, None)
+        return _response([reply])
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(
+        self, reception: Reception, request: Request, caller: Caller, base_url: str
+    ) -> None:
+        self._dispatcher = reception.dispatcher
+        self._request = request
+        self._to = Recipient(caller, f"http.{uuid.uuid4()}", base_url, stays=False, owed=set())
+        self._places: dict[str, int] = {}
+        self._replies: list[tuple[int, Reply]] = []
+
+    async def run(self, elements: Sequence[object]) -> Response:
+        """Run the tasks and answer."""
+        await asyncio.gather(
+            *(self._take(place, element) for place, element in enumerate(elements))
+        )
+        if self._to.owed:
+            await self._collect()
+        self._replies.sort(key=lambda numbered: numbered[0])
+        return _response([reply for _, reply in self._replies])
+
+    async def _take(self, place: int, element: object) -> None:
+        answer = None
+        match element:
+            case Ping():
+                answer = pong_reply()
+            case Failed():
+                answer = self._dispatcher.refuse(
+                    element.error, self._to.base_url, element.task_type, element.task_uuid
+                )
+            case Task():
+                self._places[element.task_uuid] = place
+                answer = await self._dispatcher.submit(self._to, element)
+        if answer is not None:
+            self._replies.append((place, answer))
+
+    async def _collect(self) -> None:
+        """Wait for the results, or for the client to leave: then what has not begun is dropped."""
+        waiting = asyncio.create_task(self._wait_for_all())
+        leaving = asyncio.create_task(_client_left(self._request))
+        try:
+            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                waiting.result()
+        finally:
+            waiting.cancel()
+            leaving.cancel()
+            await self._dispatcher.abandon(self._to.stream, list(self._to.owed))
+
+    async def _wait_for_all(self) -> None:
+        replies = self._dispatcher.replies(self._to.stream, 0, self._to.base_url)
+        async with aclosing(replies):
+            async for result, reply in replies:
+                job = result.outcome.job
+                self._replies.append((self._places[job.task.task_uuid], reply))
+                self._to.owed.discard(job.id)
+                if not self._to.owed:
+                    return
+
+
+def _response(replies: Sequence[Reply]) -> Response:
+    """One body; its status is the first error's where nothing succeeded."""
+    error = next((reply.error for reply in replies if reply.error is not None), None)
+    has_data = any(reply.member == "data" for reply in replies)
+    status = 200 if error is None or has_data else status_of(error)
+    headers = {"Cache-Control": "no-store"}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="cutwire"'
+    if isinstance(error, RateLimited):
+        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+    return Response(join_replies(replies), status, headers=headers, media_type="application/json")
+
+
+def _bearer(request: Request) -> str | None:
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, key = header.partition(" ")
+    return key if scheme.lower() == "bearer" else ""
+
+
+async def _client_left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,61 @@
+"""What has outlived its time is removed: sessions, inputs, results, uploads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from inference.keys import INPUTS, RESULTS, UPLOADS
+from inference.stores import Store
+from protocol.errors import StorageUnavailable
+from server.dispatcher import Dispatcher
+from server.limits import LifeSettings
+from server.session_registry import SessionRegistry
+
+SESSION_SWEEP_S = 5.0
+INPUT_LIFE_S = 24 * 3600.0
+"""Inputs end with their task; what a crash left is swept after this."""
+
+_log = logging.getLogger(__name__)
+
+
+class Janitor:
+    """Sweeps until cancelled."""
+
+    def __init__(
+        self,
+        sessions: SessionRegistry,
+        dispatcher: Dispatcher,
+        store: Store,
+        lives: LifeSettings,
+    ) -> None:
+        self._sessions = sessions
+        self._dispatcher = dispatcher
+        self._store = store
+        self._lives = lives
+
+    async def run(self) -> None:
+        """Sweep sessions often, the store now and then."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sweep_sessions())
+            group.create_task(self._sweep_store())
+
+    async def _sweep_sessions(self) -> None:
+        while True:
+            await asyncio.sleep(SESSION_SWEEP_S)
+            for session in self._sessions.expire():
+                await self._dispatcher.abandon(session.stream, list(session.owed))
+
+    async def _sweep_store(self) -> None:
+        lives = {
+            INPUTS: INPUT_LIFE_S,
+            RESULTS: self._lives.result_s,
+            UPLOADS: self._lives.upload_s,
+        }
+        while True:
+            await asyncio.sleep(self._lives.sweep_every_s)
+            for prefix, life_s in lives.items():
+                try:
+                    await self._store.expire(prefix, life_s)
+                except StorageUnavailable as exc:
+                    _log.warning("sweep failed", extra={"prefix": prefix, "detail": exc.detail})

@@ -1,0 +1,35 @@
+"""How much one client may ask for at once, and how long it may be silent."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class SocketLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bounds of a connection and of a message."""
+
+    max_tasks: int = 100
+    """Tasks in one array."""
+    in_flight_per_socket: int = 128
+    """Tasks of one socket without a reply; above it the socket is not read."""
+    idle_s: float = 120.0
+    """Silence after which a socket with no task in work is closed; a ping begins it anew."""
+    wrong_key_delay_s: float = 0.25
+    wrong_keys_per_minute: int = 10
+    resume_s: float = 120.0
+    """How long a session waits for its client to come back."""
+    max_detached_sessions: int = 10_000
+    max_body_bytes: int = 16 * 1024 * 1024
+    task_s: float = 60.0
+    """How long a task may wait and run, in all."""
+
+
+class LifeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long things are kept, in seconds."""
+
+    url_s: float = 3600.0
+    """Validity of a result's URL, where the task gives no ttl."""
+    result_s: float = 24 * 3600.0
+    upload_s: float = 30 * 24 * 3600.0
+    """After the last use."""
+    sweep_every_s: float = 60.0

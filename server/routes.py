@@ -1,0 +1,111 @@
+"""Which path leads where, and how a client reached us."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from inference.engine import Engine
+from server.connection import SERVICE_RESTART, Connection, Reception
+from server.downloads import Downloads
+from server.edge import EXTENSION
+from server.error_page import error_page
+from server.http_tasks import HttpTasks
+from server.metrics import CONTENT_TYPE
+
+
+class Routes:
+    """The paths of the service."""
+
+    def __init__(
+        self,
+        reception: Reception,
+        http_tasks: HttpTasks,
+        downloads: Downloads,
+        engine: Engine,
+        *,
+        public_url: str,
+    ) -> None:
+        self._reception = reception
+        self._http_tasks = http_tasks
+        self._downloads = downloads
+        self._engine = engine
+        self._public_url = public_url.rstrip("/")
+        self._connections: set[Connection] = set()
+        self.is_ready = False
+
+    def table(self) -> list[BaseRoute]:
+        """List the routes."""
+        return [
+            WebSocketRoute("/v1", self._connect),
+            Route("/v1", self._post, methods=["POST"]),
+            Route("/im/{folder}/{file}", self._downloads.serve_result, methods=["GET"]),
+            Route("/up/{folder}/{file}", self._downloads.serve_upload, methods=["GET"]),
+            Route("/docs/errors", self._explain_errors, methods=["GET"]),
+            Route("/health/live", self._live, methods=["GET"]),
+            Route("/health/ready", self._ready, methods=["GET"]),
+            Route("/metrics", self._metrics, methods=["GET"]),
+        ]
+
+    async def drain(self) -> None:
+        """Refuse new tasks, wait until every socket has its replies, then close the sockets."""
+        self.is_ready = False
+        self._reception.dispatcher.is_draining = True
+        await asyncio.gather(*(connection.caught_up() for connection in self._connections))
+        for connection in list(self._connections):
+            await connection.close(SERVICE_RESTART, "the service restarts")
+
+    async def _connect(self, socket: WebSocket) -> None:
+        peer = socket.scope["extensions"][EXTENSION]
+        connection = Connection(
+            socket,
+            self._reception,
+            peer,
+            base_url=self._base_url(socket),
+            address=_address(socket),
+        )
+        self._connections.add(connection)
+        with self._reception.metrics.connections.track_inprogress():
+            try:
+                await connection.serve()
+            finally:
+                self._connections.discard(connection)
+
+    async def _post(self, request: Request) -> Response:
+        return await self._http_tasks.answer(
+            request, base_url=self._base_url(request), address=_address(request)
+        )
+
+    async def _explain_errors(self, _: Request) -> Response:
+        return error_page()
+
+    async def _live(self, _: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def _ready(self, _: Request) -> Response:
+        status = "ready" if self.is_ready else "not ready"
+        return JSONResponse({"status": status}, 200 if self.is_ready else 503)
+
+    async def _metrics(self, _: Request) -> Response:
+        metrics, stats = self._reception.metrics, await self._engine.stats()
+        for lane, count in stats.queued.items():
+            metrics.queued.labels(lane).set(count)
+        metrics.running.set(stats.running)
+        metrics.sessions.set(len(self._reception.sessions))
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    def _base_url(self, connection: HTTPConnection) -> str:
+        """How the client reaches us: as configured, else the address bound; never its Host."""
+        if self._public_url:
+            return self._public_url
+        host, port = connection.scope["server"]
+        scheme = "https" if connection.scope["scheme"] in ("https", "wss") else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _address(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""

@@ -1,0 +1,59 @@
+"""The end of every task: one metric, one log line, its inline pictures dropped."""
+
+from __future__ import annotations
+
+import logging
+import time
+from decimal import Decimal
+
+from inference.stores import Store
+from protocol.errors import StorageUnavailable
+from protocol.jobs import Outcome, StoredImage
+from protocol.task_errors import code_of
+from server.metrics import Metrics
+from server.pricing import PriceTable
+
+_log = logging.getLogger("cutwire.tasks")
+
+
+class Settlement:
+    """Told once for each task that ended, before its outcome is delivered."""
+
+    def __init__(self, metrics: Metrics, prices: PriceTable, store: Store) -> None:
+        self._metrics = metrics
+        self._prices = prices
+        self._store = store
+
+    async def settled(self, outcome: Outcome) -> None:
+        """Count and log a task, and forget the pictures that came inside it."""
+        seconds = max(0.0, time.time() - outcome.job.submitted_at)
+        cost = Decimal(0)
+        if outcome.product is not None:
+            cost = self._prices.price(outcome.job.task, outcome.product)
+        self._metrics.settled(outcome, seconds, cost)
+        self._log(outcome, seconds, cost)
+        for source in outcome.job.images.values():
+            if isinstance(source, StoredImage) and not source.image_uuid:
+                await self._drop(source.key)
+
+    async def _drop(self, key: str) -> None:
+        try:
+            await self._store.delete(key)
+        except StorageUnavailable as exc:
+            _log.warning("input not deleted; it expires later", extra={"detail": exc.detail})
+
+    @staticmethod
+    def _log(outcome: Outcome, seconds: float, cost: Decimal) -> None:
+        job, fault = outcome.job, outcome.fault
+        extra = {
+            "task_type": job.task.task_type,
+            "task_uuid": job.task.task_uuid,
+            "tenant": job.tenant,
+            "seconds": round(seconds, 4),
+            "stages_ms": outcome.stages_ms,
+        }
+        if fault is None:
+            _log.info("task done", extra=extra | {"cost_usd": str(cost)})
+        else:
+            code = code_of(fault.error())
+            _log.info("task failed", extra=extra | {"code": code, "detail": fault.detail})
