@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
+
+import msgspec
 
 from protocol.jobs import Job, Outcome, Product, StoredImage
 from protocol.tasks import JobTask, RemoveBackground
 
 TENANT = "acme"
 STREAM = "ws.1"
+PATIENCE_S = 10.0
+"""After which a test that waits for what never comes fails, rather than hang."""
 
 
 class FakeClock:
@@ -55,9 +59,10 @@ class GatedRunner:
 
     async def has_begun(self, count: int) -> None:
         """Wait until so many jobs have begun."""
-        while len(self.begun) < count:
-            self._grown.clear()
-            await self._grown.wait()
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.begun) < count:
+                self._grown.clear()
+                await self._grown.wait()
 
     def _gate(self, task_uuid: str) -> asyncio.Event:
         return self._gates.setdefault(task_uuid, asyncio.Event())
@@ -66,18 +71,25 @@ class GatedRunner:
 class RecordedSettlement:
     """Remembers what it was told, and calls back to see the order of things."""
 
-    def __init__(self, told: Callable[[Outcome], None] = lambda _: None) -> None:
+    def __init__(self, told: Callable[[Outcome], Awaitable[None]] | None = None) -> None:
         self.outcomes: list[Outcome] = []
         self._told = told
 
     async def settled(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
-        self._told(outcome)
+        if self._told is not None:
+            await self._told(outcome)
 
 
 def uuid_of(number: int) -> str:
     """A taskUUID that shows its number."""
     return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def plain_task(kind: type[Any]) -> Any:
+    """A task of any type with its required fields only."""
+    required = [field.name for field in msgspec.structs.fields(kind) if field.required]
+    return kind(**{name: uuid_of(1) if name == "task_uuid" else "x" for name in required})
 
 
 def removal(number: int = 1, **fields: Any) -> RemoveBackground:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from fakes import STREAM, GatedRunner, RecordedSettlement, job_of, outcome_of, uuid_of
+from fakes import PATIENCE_S, STREAM, GatedRunner, RecordedSettlement, job_of, outcome_of, uuid_of
 from msgspec.structs import replace
 
 from inference.engine import EVERYTHING, Lease
 from inference.local_engine import LocalEngine, LocalEngineSettings
 from inference.worker import Worker
-from protocol.jobs import Job, Outcome, RemoteImage
+from protocol.jobs import Job, Outcome, Pool, RemoteImage
 
 
 @dataclass
@@ -45,10 +45,11 @@ async def desk() -> Desk:
 
 async def outcomes(desk: Desk, count: int) -> list[Outcome]:
     found: list[Outcome] = []
-    async for result in desk.engine.results(STREAM):
-        found.append(result.outcome)
-        if len(found) == count:
-            break
+    async with asyncio.timeout(PATIENCE_S), aclosing(desk.engine.results(STREAM)) as results:
+        async for result in results:
+            found.append(result.outcome)
+            if len(found) == count:
+                break
     return found
 
 
@@ -110,7 +111,7 @@ async def test_job_is_accounted_for_before_its_outcome_is_delivered(desk: Desk) 
         state = await desk.engine.find(outcome.job.id)
         seen.append(state is not None and state.outcome is None)
 
-    desk.settlement.settled = settled
+    desk.settlement = RecordedSettlement(settled)
     async with desk.staffed():
         await desk.engine.submit([job_of(1)])
         desk.runner.open(job_of(1))
@@ -173,13 +174,14 @@ class BrokenLease:
 
 async def test_defect_of_the_engine_ends_the_worker_loudly() -> None:
     class BrokenEngine(LocalEngine):
-        async def work(self) -> AsyncIterator[Lease]:
-            yield BrokenLease(job_of(1))
+        async def work(self, pool: Pool = "compute") -> AsyncIterator[Lease]:
+            if pool == "compute":
+                yield BrokenLease(job_of(1))
 
     runner = GatedRunner()
     runner.open(job_of(1))
     engine = BrokenEngine(LocalEngineSettings())
-    with pytest.raises(ExceptionGroup):
+    with pytest.RaisesGroup(ConnectionError, flatten_subgroups=True):
         await Worker(engine, runner, RecordedSettlement(), concurrency=1).run()
 
 

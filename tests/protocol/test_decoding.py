@@ -450,18 +450,23 @@ def test_life_of_a_url_without_a_url_is_refused(output_type: str) -> None:
 
 # Login
 
+WRONG_KEYS: list[Any] = [Absent, None, 1, ["k"], {}, "", "k" * 100_000]
+WRONG_SESSIONS: list[Any] = [
+    7,
+    "abc",
+    [],
+    "../../etc/passwd",
+    "a" * 10_000,
+    None,
+    uuid_of(1) + "\n",
+]
+
 
 @pytest.mark.parametrize(
     ("fields", "name"),
     [
-        *(
-            ({"apiKey": value}, "apiKey")
-            for value in (Absent, None, 1, ["k"], {}, "", "k" * 100_000)
-        ),
-        *(
-            ({"connectionSessionUUID": value}, "connectionSessionUUID")
-            for value in (7, "abc", [], "../../etc/passwd", "a" * 10_000, None, f"{uuid_of(1)}\n")
-        ),
+        *(({"apiKey": value}, "apiKey") for value in WRONG_KEYS),
+        *(({"connectionSessionUUID": value}, "connectionSessionUUID") for value in WRONG_SESSIONS),
         ({"pad": "x" * 100_000}, "pad"),
     ],
 )

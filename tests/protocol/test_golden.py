@@ -138,15 +138,15 @@ def exchange(request: Any) -> list[Any]:
     return [json.loads(reply_of(element).frame) for element in elements]
 
 
+def lasting(item: dict[str, Any]) -> dict[str, Any]:
+    """An element without what may be bettered at any time: words, and the list of task types."""
+    passing = {"message", "allowedValues"} if item.get("parameter") == "taskType" else {"message"}
+    return {key: value for key, value in item.items() if key not in passing}
+
+
 def without_messages(frames: list[Any]) -> list[Any]:
-    """Frames without the words for people, which may be bettered at any time."""
     return [
-        {
-            member: [
-                {key: value for key, value in item.items() if key != "message"} for item in items
-            ]
-            for member, items in frame.items()
-        }
+        {member: [lasting(item) for item in items] for member, items in frame.items()}
         for frame in frames
     ]
 
