@@ -58,7 +58,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How clients reach the service; empty: the address that it listens on."""
     allow_private_networks: bool = False
     """Whether inputs and callbacks may lie on loopback, RFC 1918 and ULA addresses."""
-    drain_s: float = 30.0
 
     edge: EdgeSettings = EdgeSettings()
     limits: SocketLimits = SocketLimits()

@@ -1,0 +1,24 @@
+"""`python -m benchmarks NAME …`: run one measurement; without a name, list them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+HELPERS = {"__init__", "__main__", "harness", "mask_figures"}
+
+
+def main() -> int:
+    """Run the benchmark that was named."""
+    here = Path(__file__).parent
+    names = sorted(path.stem for path in here.glob("*.py") if path.stem not in HELPERS)
+    if len(sys.argv) < 2 or sys.argv[1] not in names:
+        print(f"usage: python -m benchmarks NAME [options]; NAME is one of: {', '.join(names)}")
+        return 2
+    importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
