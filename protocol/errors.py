@@ -7,7 +7,10 @@ CutwireError
 │   ├── InvalidRequest            not an array, or an element that is not an object
 │   ├── EmptyArray
 │   ├── TooManyTasks
-│   └── MessageTooLarge
+│   ├── MessageTooLarge
+│   ├── UnsupportedMediaType      an HTTP body that does not say it is JSON
+│   ├── UnknownPath
+│   └── MethodNotAllowed
 ├── ParameterError                one field of one task; `parameter` names it
 │   ├── MissingParameter
 │   ├── InvalidParameter          wrong type, range or form
@@ -117,6 +120,18 @@ class TooManyTasks(MessageError):
 
 class MessageTooLarge(MessageError):
     """The message has more bytes than the limit."""
+
+
+class UnsupportedMediaType(MessageError):
+    """The HTTP body does not say that it is JSON."""
+
+
+class UnknownPath(MessageError):
+    """There is nothing at this path."""
+
+
+class MethodNotAllowed(MessageError):
+    """The path does not take this HTTP method."""
 
 
 class ParameterError(CutwireError):
@@ -265,37 +280,3 @@ class InferenceFailed(ServiceError):
 
 class InternalError(ServiceError):
     """Something we did not foresee; the log has the rest."""
-
-
-class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An error as data, to cross to another process."""
-
-    kind: str
-    message: str
-    parameter: str | None = None
-    constraint: Constraint = ANYTHING
-    detail: str = ""
-
-    @classmethod
-    def of(cls, error: CutwireError) -> Fault:
-        """Describe an error."""
-        return cls(
-            kind=type(error).__name__,
-            message=error.message,
-            parameter=error.parameter,
-            constraint=error.constraint,
-            detail=error.detail,
-        )
-
-    def error(self) -> CutwireError:
-        """Rebuild the error; an unknown kind becomes an InternalError."""
-        kinds = {kind.__name__: kind for kind in CutwireError.family()}
-        kind = kinds.get(self.kind, InternalError)
-        if kind is RateLimited:
-            return RateLimited(self.message, detail=self.detail)
-        return kind(
-            self.message,
-            parameter=self.parameter,
-            constraint=self.constraint,
-            detail=self.detail,
-        )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
-from protocol.errors import CutwireError, Fault
+from protocol.errors import CutwireError
+from protocol.faults import Fault
+from protocol.results import Detection
 from protocol.tasks import JobTask, PictureTask
 
 Pool = Literal["compute", "fetch"]
@@ -32,6 +35,15 @@ class RemoteImage(msgspec.Struct, frozen=True, kw_only=True, tag="remote"):
 ImageSource = StoredImage | RemoteImage
 
 
+class Callback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a webhook needs to know of the request, which is gone when it is sent."""
+
+    base_url: str = ""
+    """How the client reached the service; URLs in the webhook begin with it."""
+    sealed_key: bytes = b""
+    """The key to sign with, readable with the service's secret only; none: the tenant's own."""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One admitted task: what to do, for whom, with which pictures, and until when."""
 
@@ -45,6 +57,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """SHA-256 of the request, to tell a repeated request from another one under the same UUID."""
     lane: Literal["interactive", "bulk"] = "interactive"
     model: str = ""
+    dialect: Literal["task", "edit"] = "task"
+    """In which language the client asked and is answered; an edit's taskUUID is its request_id."""
+    names: dict[str, str] = {}
+    """What the client calls the task's fields, where its dialect has names of its own."""
+    callback: Callback | None = None
     cost_units: float = 1.0
     """How much of the machine the task takes, for fair queueing; a plain 1 MP cut-out is 1."""
     submitted_at: float
@@ -65,7 +82,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def is_durable(self) -> bool:
         """Whether the client asked for delivery apart from this connection."""
-        return isinstance(self.task, PictureTask) and self.task.delivery_method == "async"
+        return isinstance(self.task, PictureTask) and self.task.is_async
+
+    def time_left_s(self, now: float) -> float:
+        """How long the task may take from now on, when its work begins.
+
+        Somebody waits for a sync task: its time began when it was sent. Nobody stands in line with
+        an async task: its time begins with each try, and neither a long line nor a restart uses it
+        up.
+        """
+        return self.deadline_at - (self.submitted_at if self.is_durable else now)
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,6 +103,24 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     width: int
     height: int
     size_bytes: int
+    detections: list[Detection] = []
+    """The regions that imageMasking found, surest first."""
+
+    @property
+    def masks(self) -> list[Product]:
+        """The mask of each detection: 8-bit grey PNGs of this picture's size, white is inside."""
+        folder = self.key.removesuffix(self.image_uuid)
+        return [
+            Product(
+                image_uuid=found.mask_image_uuid,
+                key=folder + found.mask_image_uuid,
+                media_type="image/png",
+                width=self.width,
+                height=self.height,
+                size_bytes=0,
+            )
+            for found in self.detections
+        ]
 
     @property
     def megapixels(self) -> float:
@@ -90,6 +134,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     job: Job
     product: Product | None = None
     fault: Fault | None = None
+    cost: Decimal = Decimal(0)
+    """USD, fixed when the job ended: prices that change later do not change it."""
     stages_ms: dict[str, float] = {}
 
     @classmethod

@@ -15,7 +15,7 @@ from protocol.errors import (
     InvalidRequest,
     TooManyTasks,
 )
-from protocol.words import clean, quote
+from protocol.words import clean, describe, quote
 
 MAX_DEPTH = 32
 
@@ -51,6 +51,26 @@ def read_array(text: bytes | str, max_tasks: int) -> list[msgspec.Raw]:
             "message, and none of these was taken."
         )
     return elements
+
+
+def read_object(text: bytes) -> dict[str, Any]:
+    """Decode a body that must be one JSON object.
+
+    Raises:
+        InvalidJSON: the text is not JSON, or nests too deeply.
+        InvalidRequest: the JSON is not an object.
+        InvalidParameter: a key is given twice.
+    """
+    raw = msgspec.Raw(text)
+    members = read_value(raw)
+    if not isinstance(members, dict):
+        raise InvalidRequest(f"The body must be a JSON object, not {describe(members)}.")
+    if is_too_deep(members):
+        raise too_deep_error()
+    repeated = repeated_key(raw)
+    if repeated is not None:
+        raise repeated_key_error(repeated)
+    return members
 
 
 def read_value(raw: msgspec.Raw) -> Any:

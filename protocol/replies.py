@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -56,6 +56,12 @@ def inline_reply(result: Result, field: str, prefix: bytes, base64_data: bytes) 
     """Encode a result with a picture inside: `prefix` and base64 data, under the field's name."""
     head = _ENCODER.encode(result)[:-1]
     return Reply("data", b'%s,"%s":"%s%s"}' % (head, field.encode(), prefix, base64_data))
+
+
+def with_member(reply: Reply, name: str, value: str) -> Reply:
+    """Add a member to an element that is encoded already."""
+    member = b',"%s":%s}' % (name.encode(), _ENCODER.encode(value))
+    return replace(reply, body=reply.body[:-1] + member)
 
 
 def error_reply(

@@ -60,4 +60,36 @@ class ImageResult(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, o
     cost: msgspec.Raw | None = None
 
 
-Result = LoggedIn | Pong | Acknowledged | StillRunning | ImageResult
+class BoundingBox(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+    """The smallest box round a region, in pixels; the maxima are not inside."""
+
+    x_min: int
+    y_min: int
+    x_max: int
+    y_max: int
+
+
+class Detection(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+    """A region of a picture; its own mask can be sent as a later task's `maskImage`."""
+
+    mask_image_uuid: str
+    bounding_box: BoundingBox
+    confidence: float
+    area: int
+    """Pixels whose mask is 128 or more."""
+
+
+class MaskResult(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True):
+    """A finished imageMasking: white where any region was found, and the regions one by one."""
+
+    task_type: str
+    task_uuid: str
+    status: str | None = None
+    mask_image_uuid: str
+    input_image_uuid: str | None = None
+    mask_image_url: str | None = None
+    detections: list[Detection]
+    cost: msgspec.Raw | None = None
+
+
+Result = LoggedIn | Pong | Acknowledged | StillRunning | ImageResult | MaskResult

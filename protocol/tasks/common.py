@@ -94,6 +94,8 @@ class PictureTask(Task, frozen=True, kw_only=True, rename=wire_name, omit_defaul
 
     GROUPS: ClassVar[dict[str, dict[str, str]]] = {"inputs": {"image": "inputImage"}}
     DEFAULT_FORMAT: ClassVar[Literal["PNG", "JPG", "WEBP"]] = "PNG"
+    MODEL_KIND: ClassVar[Literal["segment", "inpaint"]] = "segment"
+    """Which of the catalogue's models `model` chooses from."""
 
     input_image: Image
     model: ModelName | UnsetType = UNSET
@@ -107,6 +109,17 @@ class PictureTask(Task, frozen=True, kw_only=True, rename=wire_name, omit_defaul
     upload_endpoint: CallbackURL | UnsetType = UNSET
     ttl: Lifetime | UnsetType = UNSET
     safety: Safety | UnsetType = UNSET
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it is acknowledged at once: as asked, or because a webhook brings the result."""
+        return self.delivery_method == "async" or self.webhook_url is not UNSET
+
+    @property
+    def is_moderated(self) -> bool:
+        """Whether its input or its result is to be judged."""
+        safety = self.safety
+        return safety is not UNSET and (safety.check_inputs or safety.check_content)
 
     def image_fields(self) -> dict[str, str]:
         """Wire name → value of every image that the task brings."""

@@ -9,7 +9,8 @@ import pytest
 from wire import check_error
 
 from protocol import errors
-from protocol.errors import Constraint, CutwireError, Fault, RateLimited
+from protocol.errors import Constraint, CutwireError, RateLimited
+from protocol.faults import Fault
 from protocol.replies import error_reply
 from protocol.task_errors import CODES, code_of, status_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, get_args
 
 import msgspec
@@ -112,3 +113,18 @@ def test_megapixels_are_those_of_the_output() -> None:
 @pytest.mark.parametrize("kind", [Job, Outcome, Product])
 def test_what_travels_is_frozen(kind: type[msgspec.Struct]) -> None:
     assert kind.__struct_config__.frozen
+
+
+def test_sync_task_has_the_time_until_its_deadline() -> None:
+    job = job_of(1, submitted_at=1_000.0, deadline_at=1_060.0)
+    assert job.time_left_s(now=1_050.0) == 10.0
+
+
+def test_async_task_has_its_whole_time_with_each_try() -> None:
+    job = job_of(1, reply_to="", submitted_at=1_000.0, deadline_at=1_060.0)
+    assert job.time_left_s(now=9_000.0) == 60.0
+
+
+def test_cost_of_an_outcome_crosses_exactly() -> None:
+    outcome = msgspec.structs.replace(outcome_of(job_of(1)), cost=Decimal("0.000601"))
+    assert travelled(outcome).cost == Decimal("0.000601")

@@ -12,6 +12,7 @@ from fakes import plain_task, uuid_of
 from inference.pipelines import PIPELINES
 from protocol.decoding import decode_message, task_types
 from protocol.tasks import AnyTask, JobTask, Message, PictureTask, Task
+from server.pricing import PriceSettings
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "authentication": {"apiKey": "k", "connectionSessionUUID": uuid_of(8)},
@@ -19,7 +20,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "getResponse": {"taskUUID": uuid_of(1)},
     "imageUpload": {"taskUUID": uuid_of(1), "image": "x"},
 }
-REMOVAL = {
+COMMON = {
     "taskUUID": uuid_of(1),
     "inputImage": "x",
     "model": "u2net",
@@ -33,6 +34,8 @@ REMOVAL = {
     "uploadEndpoint": "https://example.com/put",
     "ttl": 600,
     "safety": {"checkInputs": False, "checkContent": True, "tolerance": True, "mode": "fast"},
+}
+REMOVAL = COMMON | {
     "rgba": [1, 2, 3, 0.5],
     "postProcessMask": True,
     "returnOnlyMask": True,
@@ -42,6 +45,15 @@ REMOVAL = {
     "alphaMattingErodeSize": 7,
 }
 EXAMPLES |= dict.fromkeys(("removeBackground", "imageBackgroundRemoval"), REMOVAL)
+DETECTION = {"forceBackgroundDetection": True, "preserveAlpha": False}
+EXAMPLES |= {
+    "imageForegroundCrop": COMMON | DETECTION | {"padding": 12},
+    "imageProductCutout": COMMON | DETECTION | {"sku": "A-1"},
+    "imageBackgroundBlur": COMMON | {"scale": 2, "preserveAlpha": False},
+    "imageErase": COMMON | {"maskImage": "y", "maskType": "automatic", "preserveAlpha": False},
+    "imageMasking": COMMON
+    | {"maxDetections": 3, "confidence": 0.5, "maskPadding": -3, "maskBlur": 0},
+}
 
 
 KINDS = {kind.__struct_config__.tag: kind for kind in get_args(Message)}
@@ -98,6 +110,11 @@ def test_every_field_is_given_by_name(kind: type[Any]) -> None:
 
 def test_every_task_that_a_worker_runs_has_a_pipeline() -> None:
     assert set(PIPELINES) == set(get_args(JobTask))
+
+
+@pytest.mark.parametrize("kind", get_args(JobTask))
+def test_task_that_a_worker_runs_has_a_price_of_its_own(kind: type[Any]) -> None:
+    assert kind.__struct_config__.tag in PriceSettings().base
 
 
 @pytest.mark.parametrize("kind", get_args(JobTask))
