@@ -12,19 +12,20 @@ from typing import Protocol
 import msgspec
 from msgspec import UNSET
 
-from inference.coding import PictureLimits, decode, encode, encode_mask, probe
+from inference.coding import Header, PictureLimits, decode, probe
 from inference.keys import new_image_uuid, result_key, upload_key
+from inference.moderation import Moderates
 from inference.picture import Picture
-from inference.pipelines import PIPELINES
+from inference.pipelines import PIPELINES, Rendered
 from inference.pixel_budget import PixelBudget
-from inference.steps.compose import flatten
-from inference.tools import Alpha, JobTools, Networks
+from inference.rendering import Encoded, encode_rendered
+from inference.steps.crop import MAX_PIXELS
+from inference.steps.regions import Region, Regions
+from inference.tools import JobTools, Networks
 from protocol.errors import CutwireError, InternalError
 from protocol.jobs import ImageSource, Job, Outcome, Product
-from protocol.tasks import ImageUpload, JobTask, PictureTask, RemoveBackground
-
-MEDIA_TYPES = {"PNG": "image/png", "JPG": "image/jpeg", "WEBP": "image/webp"}
-WHITE = (255, 255, 255)
+from protocol.results import BoundingBox, Detection
+from protocol.tasks import ImageForegroundCrop, ImageUpload, JobTask, PictureTask
 
 _log = logging.getLogger(__name__)
 
@@ -61,17 +62,19 @@ class JobRunner:
         networks: Networks,
         threads: ThreadPoolExecutor,
         bounds: Bounds,
+        moderator: Moderates,
     ) -> None:
         self._inputs = inputs
         self._store = store
         self._networks = networks
         self._threads = threads
+        self._moderator = moderator
         self._limits = bounds.pictures
         self._budget = bounds.budget
 
     async def run(self, job: Job, turn: AbstractAsyncContextManager[None]) -> Outcome:
         """Do the job; whatever happens, return its one outcome."""
-        deadline = time.monotonic() + (job.deadline_at - time.time())
+        deadline = time.monotonic() + job.time_left_s(time.time())
         tools = JobTools(self._networks, self._threads, model=job.model, deadline=deadline)
         try:
             tools.check_deadline()
@@ -89,59 +92,82 @@ class JobRunner:
     async def _produce(
         self, job: Job, tools: JobTools, turn: AbstractAsyncContextManager[None]
     ) -> Product:
-        ((parameter, source),) = job.images.items()
-        data = await tools.timed("input", self._inputs.read(job.tenant, source, parameter))
+        files = {}
+        for parameter in job.task.image_fields():
+            reading = self._inputs.read(job.tenant, job.images[parameter], parameter)
+            files[parameter] = await tools.timed("input", reading)
         async with turn:
             tools.check_deadline()
-            return await self._process(job, tools, data, parameter)
+            return await self._process(job, tools, files)
 
-    async def _process(self, job: Job, tools: JobTools, data: bytes, parameter: str) -> Product:
-        header = probe(data, parameter=parameter, limits=self._limits)
-        async with self._budget.hold(header.width * header.height):
-            picture = await tools.timed_cpu("decode", self._decode, data, parameter)
-            rendered = await PIPELINES[type(job.task)](job.task, picture, tools)
-            del picture
-            blob, media_type = await tools.timed_cpu("encode", _encode, job.task, rendered)
-        height, width = _shape(rendered)
-        product = _describe(job, media_type, width, height, len(blob))
-        await tools.timed("store", self._store.put(product.key, blob, media_type))
+    async def _process(self, job: Job, tools: JobTools, files: dict[str, bytes]) -> Product:
+        headers = [probe(data, parameter=name, limits=self._limits) for name, data in files.items()]
+        async with self._budget.hold(_pixels_in_work(job.task, headers)):
+            pictures = [
+                await tools.timed_cpu("decode", self._decode, data, name)
+                for name, data in files.items()
+            ]
+            await self._moderate(job.task, pictures[0], tools, next(iter(files)))
+            rendered = await PIPELINES[type(job.task)](job.task, *pictures, tools)
+            del pictures
+            await self._moderate(job.task, rendered, tools)
+            encoded = await tools.timed_cpu("encode", encode_rendered, job.task, rendered)
+        return await tools.timed("store", self._keep(job, encoded))
+
+    async def _moderate(
+        self, task: JobTask, shown: Rendered, tools: JobTools, parameter: str | None = None
+    ) -> None:
+        """Judge an input, named by its parameter, or a result, where the task asks for it."""
+        if not isinstance(task, PictureTask) or task.safety is UNSET:
+            return
+        if task.safety.check_inputs if parameter else task.safety.check_content:
+            picture = shown.union() if isinstance(shown, Regions) else shown
+            judging = self._moderator.check(picture, parameter, tools.deadline)
+            await tools.timed("moderate", judging)
+
+    async def _keep(self, job: Job, encoded: Encoded) -> Product:
+        """Store a result; the regions' masks come first, so that a result is always whole."""
+        detections = []
+        for region, png in encoded.masks:
+            mask_uuid = new_image_uuid()
+            await self._store.put(result_key(job.tenant, mask_uuid), png, "image/png")
+            detections.append(_detection(region, mask_uuid))
+        product = _describe(job, encoded, detections)
+        await self._store.put(product.key, encoded.blob, product.media_type)
         return product
 
     def _decode(self, data: bytes, parameter: str) -> Picture:
         return decode(data, parameter=parameter, limits=self._limits)
 
 
-def _describe(job: Job, media_type: str, width: int, height: int, size_bytes: int) -> Product:
+def _pixels_in_work(task: JobTask, headers: list[Header]) -> int:
+    """Count the pixels of all pictures that a job may hold: its inputs, or its padded canvas."""
+    pixels = sum(header.width * header.height for header in headers)
+    if not isinstance(task, ImageForegroundCrop):
+        return pixels
+    width, height = headers[0].width + 2 * task.padding, headers[0].height + 2 * task.padding
+    return max(pixels, min(width * height, MAX_PIXELS))
+
+
+def _detection(region: Region, mask_uuid: str) -> Detection:
+    box = region.box
+    return Detection(
+        mask_image_uuid=mask_uuid,
+        bounding_box=BoundingBox(x_min=box.left, y_min=box.top, x_max=box.right, y_max=box.bottom),
+        confidence=region.confidence,
+        area=region.area,
+    )
+
+
+def _describe(job: Job, encoded: Encoded, detections: list[Detection]) -> Product:
     image_uuid = new_image_uuid()
     make_key = upload_key if isinstance(job.task, ImageUpload) else result_key
     return Product(
         image_uuid=image_uuid,
         key=make_key(job.tenant, image_uuid),
-        media_type=media_type,
-        width=width,
-        height=height,
-        size_bytes=size_bytes,
+        media_type=encoded.media_type,
+        width=encoded.width,
+        height=encoded.height,
+        size_bytes=len(encoded.blob),
+        detections=detections,
     )
-
-
-def _shape(rendered: Picture | Alpha) -> tuple[int, int]:
-    if isinstance(rendered, Picture):
-        return rendered.height, rendered.width
-    return rendered.shape[0], rendered.shape[1]
-
-
-def _encode(task: JobTask, rendered: Picture | Alpha) -> tuple[bytes, str]:
-    wanted = task.output_format if isinstance(task, PictureTask) else "PNG"
-    quality = task.output_quality if isinstance(task, PictureTask) else 95
-    if not isinstance(rendered, Picture):
-        return encode_mask(rendered, format=wanted, quality=quality), MEDIA_TYPES[wanted]
-    if wanted == "JPG":
-        rendered = flatten(rendered, _ground(task))
-    return encode(rendered, format=wanted, quality=quality), MEDIA_TYPES[wanted]
-
-
-def _ground(task: JobTask) -> tuple[int, int, int]:
-    """The colour under a picture whose format has no alpha."""
-    if isinstance(task, RemoveBackground) and task.rgba is not UNSET:
-        return task.rgba[:3]
-    return WHITE

@@ -7,26 +7,30 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.models import Net
-from inference.models.tensors import enlarge_as_rembg
+from inference.models import Net, Row
+from inference.models.tensors import enlarge_as_rembg, to_fill, to_fill_input
 from inference.picture import Picture
+from inference.steps.erase import fill_hole
+from inference.steps.holes import Hole, Window, find_window
+from inference.steps.resize import resize_rgb
 from inference.steps.upsample import upsample_alpha
 from protocol.errors import TaskTimedOut
 
 Alpha = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 Step = TypeVar("Step")
 
 
 class Networks(Protocol):
     """Where loaded models come from."""
 
-    async def network(self, name: str = "") -> Net:
-        """Return a segmentation model by name, loading it when it is not loaded.
+    async def network(self, name: str = "", task: Literal["segment", "inpaint"] = "segment") -> Net:
+        """Return a model by name, loading it when it is not loaded.
 
         Raises:
             UnsupportedParameter, ModelUnavailable: there is none, or it does not load.
@@ -38,6 +42,9 @@ class Tools(Protocol):
 
     async def segment(self, picture: Picture) -> Alpha:
         """Find the subject: a mask H×W, 255 is subject; its edges follow the picture's."""
+
+    async def inpaint(self, rgb: Pixels, hole: Hole) -> Pixels:
+        """Paint the hole of an H×W×3 picture; what is returned counts only inside the hole."""
 
     async def cpu(self, step: Callable[..., Step], *args: object) -> Step:
         """Run a pure step on a thread; the task's deadline is checked after it."""
@@ -61,7 +68,7 @@ class JobTools:
         self._networks = networks
         self._threads = threads
         self._model = model
-        self._deadline = deadline
+        self.deadline = deadline
         self._clock = clock
         self.stages_ms: dict[str, float] = {}
 
@@ -69,8 +76,18 @@ class JobTools:
         """Find the subject with the job's model."""
         net = await self.timed("load", self._networks.network(self._model))
         item = await self.timed_cpu("prepare", net.prepare, picture.rgb)
-        output = await self.timed("model", net.run(item, deadline=self._deadline))
+        output = await self.timed("model", net.run(item, deadline=self.deadline))
         return await self.timed_cpu("mask", _to_alpha, net, output, picture.rgb)
+
+    async def inpaint(self, rgb: Pixels, hole: Hole) -> Pixels:
+        """Paint with the job's model, or where it names none, from the picture's own patches."""
+        if not self._model:
+            return await self.timed_cpu("fill", fill_hole, rgb, hole, self.check_deadline)
+        net = await self.timed("load", self._networks.network(self._model, "inpaint"))
+        window = find_window(hole.inside)
+        item = await self.timed_cpu("prepare", _to_fill_item, rgb, hole, window, net.row)
+        output = await self.timed("model", net.run(item, deadline=self.deadline))
+        return await self.timed_cpu("fill", _paste_fill, rgb, window, to_fill(output, net.row))
 
     async def cpu(self, step: Callable[..., Step], *args: object) -> Step:
         """Run a pure step on a thread."""
@@ -85,7 +102,7 @@ class JobTools:
 
     def check_deadline(self) -> None:
         """Raise TaskTimedOut once the deadline has passed."""
-        if self._clock() >= self._deadline:
+        if self._clock() >= self.deadline:
             raise TaskTimedOut("The task took longer than the service allows.")
 
     @contextmanager
@@ -103,6 +120,17 @@ class JobTools:
             result = await work
         self.check_deadline()
         return result
+
+
+def _to_fill_item(rgb: Pixels, hole: Hole, window: Window, row: Row) -> NDArray[Any]:
+    return to_fill_input(rgb[window], hole.inside[window], row)
+
+
+def _paste_fill(rgb: Pixels, window: Window, fill: Pixels) -> Pixels:
+    painted = rgb.copy()
+    height, width = rgb[window].shape[:2]
+    painted[window] = resize_rgb(fill, width, height)
+    return painted
 
 
 def _to_alpha(net: Net, output: NDArray[Any], rgb: NDArray[np.uint8]) -> Alpha:

@@ -12,6 +12,8 @@ from inference.models.public import DEFAULT_NAME, PUBLIC_ALIASES, PUBLIC_ROWS
 from inference.models.row import Row, Task
 from protocol.errors import Constraint, ModelUnavailable, Scalar, UnsupportedParameter
 
+EMBEDDED_FILL = "embedded"
+
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Models: folders, defaults per task, names, pulling, memory.
@@ -80,6 +82,15 @@ class Catalogue:
             )
         return row
 
+    def find_fill(self, name: str = "") -> Row | None:
+        """Return the inpainting row that a client means; None: the fill that needs no model.
+
+        That one is called `embedded`, and is the default unless the settings name a model.
+        """
+        target = self._aliases.get(name, name) if name else DEFAULT_NAME
+        is_default = target == DEFAULT_NAME and not self.settings.inpaint
+        return None if is_default or target == EMBEDDED_FILL else self.find(name, "inpaint")
+
     def named(self, name: str) -> Row:
         """Return the row of this name or alias, whatever its task, as the command line asks."""
         target = self._aliases.get(name, name)
@@ -114,6 +125,8 @@ class Catalogue:
 
     def _allowed(self, task: Task) -> list[Scalar]:
         here = [row.name for row in self.available(task)]
+        if task == "inpaint":
+            here = [EMBEDDED_FILL, *here]
         return [*here, *(row.name for row in self.rows(task) if row.name not in here)]
 
     def _named(self, setting: str, name: str) -> Row:

@@ -118,6 +118,11 @@ class ModelPool:
         async with self.lease(self._catalogue.find(name, task)) as net:
             return Net(net.row, self)
 
+    async def load(self, row: Row) -> None:
+        """Load a model ahead of its first use."""
+        async with self.lease(row):
+            pass
+
     def loaded(self) -> list[str]:
         """Return the names of the models in memory."""
         return [name for name, slot in self._slots.items() if slot.is_loaded]

@@ -191,3 +191,28 @@ def test_command_line_finds_a_row_of_any_task_by_alias(catalogue: Catalogue) -> 
     assert catalogue.named("birefnet-lite").name == "birefnet-general-lite"
     with pytest.raises(ModelUnavailable, match="no model 'nonsense'"):
         catalogue.named("nonsense")
+
+
+@pytest.mark.parametrize("name", ["", "embedded", "runware:109@1"])
+def test_erasing_needs_no_model_unless_one_is_chosen(tmp_path: Path, name: str) -> None:
+    assert Catalogue(ModelSettings(directory=str(tmp_path))).find_fill(name) is None
+
+
+def test_a_fill_by_name_is_the_catalogues_row(tmp_path: Path) -> None:
+    row = Catalogue(ModelSettings(directory=str(tmp_path))).find_fill("lama")
+    assert row is not None
+    assert (row.name, row.task) == ("lama", "inpaint")
+
+
+def test_the_settings_choose_what_fills_by_default(tmp_path: Path) -> None:
+    catalogue = Catalogue(ModelSettings(directory=str(tmp_path), inpaint="migan"))
+    row = catalogue.find_fill()
+    assert row is not None
+    assert row.name == "migan"
+    assert catalogue.find_fill("embedded") is None
+
+
+def test_a_model_that_does_not_fill_is_refused_with_those_that_do(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        Catalogue(ModelSettings(directory=str(tmp_path))).find_fill("u2net")
+    assert caught.value.constraint.allowed_values == ["embedded", "lama", "migan"]

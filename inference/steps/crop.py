@@ -1,0 +1,101 @@
+"""How is a cut-out cropped: tightly round what is visible, with room added exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.picture import Picture
+from inference.steps.compose import cut_out
+from inference.steps.mask import find_box
+from protocol.errors import Constraint, InvalidParameter, NoForegroundDetected
+
+Bytes = NDArray[np.uint8]
+
+MAX_SIDE = 16_384
+MAX_PIXELS = 50_000_000
+
+_FAINT = 12  # a network's alpha up to this is haze, not subject
+_SPECK_SHARE = 0.001  # of the subject's largest part: what is smaller is a speck
+_SURE = 128  # a part that is nowhere surer than this is haze
+
+
+def clear_haze(mask: Bytes) -> Bytes:
+    """Set to 0 what a network's mask has outside its subject: haze and faint specks.
+
+    A crop follows the last visible pixel, so one speck would spoil it.
+    """
+    from scipy.ndimage import label, maximum
+
+    visible = mask > _FAINT
+    labels, count = label(visible, np.ones((3, 3)))
+    if count > 1:
+        sizes = np.bincount(labels.ravel(), minlength=count + 1)
+        peaks = np.concatenate([[0], maximum(mask, labels, np.arange(1, count + 1))])
+        is_speck = (sizes < _SPECK_SHARE * sizes[1:].max()) | (peaks < _SURE)
+        is_speck[1 + int(np.argmax(sizes[1:]))] = False
+        visible &= ~is_speck[labels]
+    return np.where(visible, mask, np.uint8(0))
+
+
+def trim(picture: Picture) -> Picture:
+    """Drop what is transparent all round a picture; one without an alpha, or all clear, stays.
+
+    A network that sees an opaque card on the ground it was flattened on takes the card for the
+    subject, not what is shown on it.
+    """
+    box = None if picture.alpha is None else find_box(picture.alpha)
+    if box is None or picture.alpha is None:
+        return picture
+    place = np.s_[box.top : box.bottom, box.left : box.right]
+    return Picture(
+        np.ascontiguousarray(picture.rgb[place]), np.ascontiguousarray(picture.alpha[place])
+    )
+
+
+def crop_subject(picture: Picture, alpha: Bytes, padding: int = 0) -> Picture:
+    """Cut out the subject and crop to its visible pixels, `padding` more on each side.
+
+    Raises:
+        NoForegroundDetected: nothing is visible.
+        InvalidParameter: the padded canvas would be too large; names `padding`.
+    """
+    box = find_box(alpha)
+    if box is None:
+        raise NoForegroundDetected("No foreground was detected in the picture.")
+    width, height = box.width + 2 * padding, box.height + 2 * padding
+    _check_canvas(box.width, box.height, padding)
+    subject = cut_out(picture, alpha)
+    assert subject.alpha is not None
+    place = np.s_[box.top : box.bottom, box.left : box.right]
+    inner = np.s_[padding : padding + box.height, padding : padding + box.width]
+    rgb = np.zeros((height, width, 3), np.uint8)
+    canvas = np.zeros((height, width), np.uint8)
+    rgb[inner], canvas[inner] = subject.rgb[place], subject.alpha[place]
+    return Picture(rgb, canvas)
+
+
+def _check_canvas(width: int, height: int, padding: int) -> None:
+    largest = max_padding(width, height)
+    if padding <= largest:
+        return
+    raise InvalidParameter(
+        f"padding {padding} would make a picture of {width + 2 * padding} x "
+        f"{height + 2 * padding} pixels; at most {MAX_SIDE:,} a side and {MAX_PIXELS:,} in all are "
+        f"allowed, so at most {largest} here.",
+        parameter="padding",
+        constraint=Constraint(type="integer", min=0, max=largest, default=0),
+    )
+
+
+def max_padding(width: int, height: int) -> int:
+    """Return the largest padding that a crop of this size may have."""
+    by_side = (MAX_SIDE - max(width, height)) // 2
+    low, high = 0, max(0, by_side)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if (width + 2 * middle) * (height + 2 * middle) <= MAX_PIXELS:
+            low = middle
+        else:
+            high = middle - 1
+    return low
