@@ -1,0 +1,42 @@
+"""What a client meets first, whichever way it comes: keys, limits, sessions, the dispatcher."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from protocol.errors import InvalidApiKey, RateLimited
+from server.auth import Caller, KeyRing, WrongKeys
+from server.dispatcher import Dispatcher
+from server.limits import SocketLimits
+from server.metrics import Metrics
+from server.session_registry import SessionRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What every way in needs of the service."""
+
+    dispatcher: Dispatcher
+    sessions: SessionRegistry
+    keys: KeyRing
+    wrong_keys: WrongKeys
+    limits: SocketLimits
+    metrics: Metrics
+
+    async def identify(self, key: str, address: str) -> Caller:
+        """Tell who holds a key that came over HTTP; guessing is slowed, a right key never.
+
+        Raises:
+            InvalidApiKey: nobody does.
+            RateLimited: nobody does, and this address has sent too many wrong ones.
+        """
+        try:
+            return self.keys.identify(key)
+        except InvalidApiKey:
+            if self.wrong_keys.note(address):
+                await asyncio.sleep(self.limits.wrong_key_delay_s)
+                raise RateLimited(
+                    "Too many wrong API keys from this address; wait a minute.", retry_after_s=60
+                ) from None
+            raise
