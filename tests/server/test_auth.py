@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeClock
 
-from protocol.errors import InvalidApiKey
+from protocol.errors import InsufficientPermissions, InvalidApiKey
 from server.auth import Caller, KeyFile, KeyRing, WrongKeys, digest_of, new_key, stored_key
 
 KEY = "cw_the-right-key-0000"
@@ -61,6 +61,17 @@ def test_refusal_does_not_repeat_the_key(ring: KeyRing) -> None:
     with pytest.raises(InvalidApiKey) as caught:
         ring.identify("wrong-key-0000")
     assert "wrong-key" not in caught.value.message + caught.value.detail
+
+
+def test_key_allows_everything_unless_it_says_otherwise(ring: KeyRing) -> None:
+    ring.identify(KEY).check_may("imageErase")
+
+
+def test_key_of_some_task_types_allows_no_other() -> None:
+    caller = KeyRing([stored_key(KEY, "acme", task_types=("imageErase",))]).identify(KEY)
+    caller.check_may("imageErase")
+    with pytest.raises(InsufficientPermissions, match=r"imageUpload; allowed: imageErase"):
+        caller.check_may("imageUpload")
 
 
 def test_nobody_holds_a_key_where_there_are_none() -> None:
