@@ -56,6 +56,16 @@ class Stats:
     oldest_wait_s: float
 
 
+class Settles(Protocol):
+    """Is told of every job that ended, whichever way."""
+
+    def priced(self, outcome: Outcome) -> Outcome:
+        """Say what the job costs; this is written down with the outcome."""
+
+    async def settled(self, outcome: Outcome) -> None:
+        """Account for the outcome: it is on the disk now, and is delivered after this."""
+
+
 class Lease(Protocol):
     """One job in the hands of a worker, to be settled exactly once."""
 
@@ -66,6 +76,9 @@ class Lease(Protocol):
     @property
     def attempt(self) -> int:
         """Which try this is, from 1."""
+
+    async def begin(self) -> None:
+        """Count this try, before anything is done: a job that ends the process is known by it."""
 
     async def done(self, outcome: Outcome) -> None:
         """Store the outcome and deliver it; durable on return."""

@@ -24,13 +24,6 @@ class RunsJobs(Protocol):
         """Do the job, holding `turn` for all but fetching; never raise for what the job does."""
 
 
-class Settles(Protocol):
-    """Is told of every job that ended."""
-
-    async def settled(self, outcome: Outcome) -> None:
-        """Account for the outcome, before it is delivered."""
-
-
 class Worker:
     """Computes up to `concurrency` jobs at once, and fetches the pictures of up to `fetches` more.
 
@@ -42,14 +35,12 @@ class Worker:
         self,
         engine: Engine,
         runner: RunsJobs,
-        settlement: Settles,
         *,
         concurrency: int,
         fetches: int = 32,
     ) -> None:
         self._engine = engine
         self._runner = runner
-        self._settlement = settlement
         self._slots = asyncio.Semaphore(concurrency)
         self._fetches = asyncio.Semaphore(fetches)
 
@@ -68,8 +59,8 @@ class Worker:
 
     async def _serve(self, lease: Lease, room: asyncio.Semaphore, turn: Turn) -> None:
         try:
+            await lease.begin()
             outcome = await self._runner.run(lease.job, turn)
-            await self._settlement.settled(outcome)
             await lease.done(outcome)
         except asyncio.CancelledError:
             _log.warning("job interrupted", extra={"task_uuid": lease.job.task.task_uuid})

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from inference.engine import EVERYTHING, Accepted, Engine, Lease, Refused, Result
 from protocol.errors import (
     ConflictingTask,
-    Fault,
     InferenceFailed,
     ShuttingDown,
     TaskCancelled,
 )
+from protocol.faults import Fault
 from protocol.jobs import Job, Outcome, RemoteImage
 from protocol.tasks import RemoveBackground
 

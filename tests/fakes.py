@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -73,7 +74,12 @@ class RecordedSettlement:
 
     def __init__(self, told: Callable[[Outcome], Awaitable[None]] | None = None) -> None:
         self.outcomes: list[Outcome] = []
+        self.price = Decimal(0)
         self._told = told
+
+    def priced(self, outcome: Outcome) -> Outcome:
+        is_free = outcome.product is None
+        return msgspec.structs.replace(outcome, cost=Decimal(0) if is_free else self.price)
 
     async def settled(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from engines import engine_on, open_database
 from fakes import PATIENCE_S, STREAM, GatedRunner, RecordedSettlement, job_of, outcome_of, uuid_of
 from msgspec.structs import replace
 
 from inference.engine import EVERYTHING, Lease
-from inference.local_engine import LocalEngine, LocalEngineSettings
+from inference.local_engine import LocalEngine
 from inference.worker import Worker
 from protocol.jobs import Job, Outcome, Pool, RemoteImage
 
@@ -21,14 +23,14 @@ from protocol.jobs import Job, Outcome, Pool, RemoteImage
 class Desk:
     """A worker at its engine, with all that it works with in the test's hands."""
 
-    engine: LocalEngine = field(default_factory=lambda: LocalEngine(LocalEngineSettings()))
+    engine: LocalEngine
+    settlement: RecordedSettlement
     runner: GatedRunner = field(default_factory=GatedRunner)
-    settlement: RecordedSettlement = field(default_factory=RecordedSettlement)
 
     @asynccontextmanager
     async def staffed(self, concurrency: int = 2) -> AsyncIterator[asyncio.Task[None]]:
         """Run a worker, and let it end in order."""
-        worker = Worker(self.engine, self.runner, self.settlement, concurrency=concurrency)
+        worker = Worker(self.engine, self.runner, concurrency=concurrency)
         running = asyncio.ensure_future(worker.run())
         try:
             yield running
@@ -39,8 +41,10 @@ class Desk:
 
 
 @pytest.fixture
-async def desk() -> Desk:
-    return Desk()
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    settlement = RecordedSettlement()
+    async with open_database(tmp_path) as database:
+        yield Desk(engine_on(database, settlement=settlement), settlement)
 
 
 async def outcomes(desk: Desk, count: int) -> list[Outcome]:
@@ -104,19 +108,20 @@ async def test_every_job_is_accounted_for_once(desk: Desk) -> None:
     ]
 
 
-async def test_job_is_accounted_for_before_its_outcome_is_delivered(desk: Desk) -> None:
-    seen: list[bool] = []
+async def test_try_is_counted_before_the_work_begins(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = asyncio.Event()
 
-    async def settled(outcome: Outcome) -> None:
-        state = await desk.engine.find(outcome.job.id)
-        seen.append(state is not None and state.outcome is None)
+    async def begin(_: Job) -> None:
+        counting.set()
+        await asyncio.Event().wait()
 
-    desk.settlement = RecordedSettlement(settled)
+    monkeypatch.setattr(desk.engine, "begin", begin)
     async with desk.staffed():
         await desk.engine.submit([job_of(1)])
-        desk.runner.open(job_of(1))
-        await outcomes(desk, 1)
-    assert seen == [True]
+        await counting.wait()
+        assert desk.runner.begun == []
 
 
 async def test_worker_ends_when_the_engine_closes(desk: Desk) -> None:
@@ -165,6 +170,9 @@ class BrokenLease:
     def __init__(self, job: Job) -> None:
         self.job = job
 
+    async def begin(self) -> None:
+        """Nothing to count."""
+
     async def done(self, outcome: Outcome) -> None:
         raise ConnectionError("the broker is away")
 
@@ -172,17 +180,17 @@ class BrokenLease:
         """Nothing to give back."""
 
 
-async def test_defect_of_the_engine_ends_the_worker_loudly() -> None:
-    class BrokenEngine(LocalEngine):
-        async def work(self, pool: Pool = "compute") -> AsyncIterator[Lease]:
-            if pool == "compute":
-                yield BrokenLease(job_of(1))
+async def test_defect_of_the_engine_ends_the_worker_loudly(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(pool: Pool = "compute") -> AsyncIterator[Lease]:
+        if pool == "compute":
+            yield BrokenLease(job_of(1))
 
-    runner = GatedRunner()
-    runner.open(job_of(1))
-    engine = BrokenEngine(LocalEngineSettings())
+    monkeypatch.setattr(desk.engine, "work", work)
+    desk.runner.open(job_of(1))
     with pytest.RaisesGroup(ConnectionError, flatten_subgroups=True):
-        await Worker(engine, runner, RecordedSettlement(), concurrency=1).run()
+        await Worker(desk.engine, desk.runner, concurrency=1).run()
 
 
 async def test_job_that_fetches_takes_its_turn_among_the_computing_ones(desk: Desk) -> None:
@@ -199,7 +207,7 @@ async def test_job_that_fetches_takes_its_turn_among_the_computing_ones(desk: De
 async def test_jobs_that_wait_for_a_slow_server_hold_up_no_other_job(desk: Desk) -> None:
     stuck = asyncio.Event()
     runner = FetchingRunner(stuck)
-    worker = Worker(desk.engine, runner, desk.settlement, concurrency=1, fetches=2)
+    worker = Worker(desk.engine, runner, concurrency=1, fetches=2)
     running = asyncio.ensure_future(worker.run())
     await desk.engine.submit([remote_job_of(number) for number in range(2)])
     await desk.engine.submit([job_of(9)])

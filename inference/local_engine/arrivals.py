@@ -1,0 +1,58 @@
+"""May a job be taken? Quotas, which count the jobs that are just being written down as well."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from inference.local_engine.lines import Lines
+from inference.local_engine.settings import LocalEngineSettings
+from protocol.decoding import repeated_task_error
+from protocol.errors import CutwireError, Overloaded, RateLimited
+from protocol.jobs import Job, JobId
+
+
+class Arrivals:
+    """The jobs that are being written down, and the room for more."""
+
+    def __init__(self, settings: LocalEngineSettings, lines: Lines) -> None:
+        self._settings = settings
+        self._lines = lines
+        self._jobs: dict[JobId, asyncio.Event] = {}
+        self._by_tenant: Counter[str] = Counter()
+
+    def begin(self, job: Job) -> None:
+        """Let a job arrive, or raise why it may not."""
+        error = self._refusal(job)
+        if error is not None:
+            raise error
+        self._jobs[job.id] = asyncio.Event()
+        self._by_tenant[job.tenant] += 1
+
+    def end(self, jobs: Sequence[Job]) -> None:
+        """Note that jobs are in line, or were refused in the end."""
+        for job in jobs:
+            self._jobs.pop(job.id).set()
+        self._by_tenant.subtract(job.tenant for job in jobs)
+        self._by_tenant += Counter()  # drops the tenants that have none
+
+    async def ended(self, job_id: JobId) -> None:
+        """Wait for a job that arrives just now."""
+        if arriving := self._jobs.get(job_id):
+            await arriving.wait()
+
+    def _refusal(self, job: Job) -> CutwireError | None:
+        limits, tenant = self._settings, job.tenant
+        if job.id in self._jobs:
+            return repeated_task_error()
+        quota = (
+            limits.max_async_queued_per_tenant if job.is_durable else limits.max_queued_per_tenant
+        )
+        if self._lines.size_of(tenant) + self._by_tenant[tenant] >= quota:
+            return RateLimited(
+                f"{quota:,} tasks of this key already wait; send more as results arrive."
+            )
+        if len(self._lines) + len(self._jobs) >= limits.max_queued:
+            return Overloaded("The service's queue is full; try again shortly.")
+        return None

@@ -1,0 +1,26 @@
+"""How much the embedded engine holds, and how often it tries."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+
+class LocalEngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bounds of the embedded engine."""
+
+    max_queued_per_tenant: int = 1_000
+    """Sync tasks of one tenant that may wait; more are refused with rateLimitExceeded."""
+    max_async_queued_per_tenant: int = 20_000
+    interactive_per_tenant: int = 32
+    """Waiting tasks of one tenant that go ahead of bulk work; what is above waits as bulk."""
+    max_queued: int = 50_000
+    """Tasks of all tenants that may wait; more are refused with serviceUnavailable."""
+    undelivered_life_s: float = 900.0
+    max_tries: Annotated[int, msgspec.Meta(ge=1)] = 3
+    """How often a task may be begun: one that ends the process each time is failed then."""
+    suspects_wait_s: float = 10.0
+    """How long after the start tasks that may have ended the process let all others go first."""
+    retry_write_s: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """How long to wait before an outcome is written again that could not be written."""

@@ -1,0 +1,86 @@
+"""Results on their way to clients: one stream for each session or request, in memory.
+
+What a client did not get when the process ends it finds in the journal, by getResponse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+
+from inference.engine import Result
+from protocol.jobs import Outcome
+
+SWEEP_EVERY_S = 10.0
+
+
+@dataclass(slots=True)
+class _Stream:
+    results: deque[tuple[float, Result]] = field(default_factory=deque)
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
+    readers: int = 0
+
+
+class Streams:
+    """Results by stream, each kept until it is forgotten or its time is over."""
+
+    def __init__(self, life_s: float, clock: Callable[[], float]) -> None:
+        self._life_s = life_s
+        self._clock = clock
+        self._streams: dict[str, _Stream] = {}
+        self._seq = itertools.count(1)
+        self._next_sweep = 0.0
+
+    def append(self, name: str, outcome: Outcome, *, is_polled: bool = False) -> None:
+        """Deliver an outcome; without a name, to nobody."""
+        if not name:
+            return
+        stream = self._streams.setdefault(name, _Stream())
+        stream.results.append((self._clock(), Result(next(self._seq), outcome, is_polled)))
+        stream.grown.set()
+
+    async def read(self, name: str, after: int) -> AsyncGenerator[Result]:
+        """Yield a stream's results after a sequence number, then live ones."""
+        stream = self._streams.setdefault(name, _Stream())
+        stream.readers += 1
+        try:
+            while True:
+                stream.grown.clear()
+                fresh = [result for _, result in stream.results if result.seq > after]
+                for result in fresh:
+                    after = result.seq
+                    yield result
+                if not fresh:
+                    await stream.grown.wait()
+        finally:
+            stream.readers -= 1
+            self._drop_if_spent(name)
+
+    def forget(self, name: str, upto: int) -> None:
+        """Drop results that the client has."""
+        stream = self._streams.get(name)
+        if stream is None:
+            return
+        while stream.results and stream.results[0][1].seq <= upto:
+            stream.results.popleft()
+        self._drop_if_spent(name)
+
+    def sweep(self) -> None:
+        """Drop what nobody fetched in time; looks now and then only."""
+        now = self._clock()
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + SWEEP_EVERY_S
+        horizon = now - self._life_s
+        for name, stream in list(self._streams.items()):
+            while stream.results and stream.results[0][0] < horizon:
+                stream.results.popleft()
+            self._drop_if_spent(name)
+
+    def _drop_if_spent(self, name: str) -> None:
+        stream = self._streams.get(name)
+        if stream is not None and not stream.readers and not stream.results:
+            del self._streams[name]
