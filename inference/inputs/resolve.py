@@ -20,7 +20,8 @@ _DATA: Final = re.compile(r"data:", re.IGNORECASE)
 _DATA_HEAD_CHARS: Final = 256
 _MEDIA_TYPE: Final = re.compile(r"(image/[\w.+-]+|application/octet-stream)?", re.ASCII)
 # JPEG in base64 begins with "/9j/"; no other accepted format begins with "/": the rest are paths.
-_PLACE: Final = re.compile(r"\s*([a-z][a-z0-9+.-]*:|/(?!9j/)|\.{1,2}[/\\]|~|\\)", re.IGNORECASE)
+_FILE: Final = re.compile(r"\s*([a-z]:|/(?!9j/)|\.{1,2}[/\\]|~|\\)", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 _SPACE: Final = re.compile(r"[ \t\r\n]+")
 
 
@@ -48,7 +49,7 @@ class RemoteImage:
 def classify(value: str, parameter: str) -> InlineImage | ImageId | RemoteImage:
     """Tell which form a value has.
 
-    Raises MalformedImage, or ForbiddenAddress where it names a place that is not http(s).
+    Raises MalformedImage, or ForbiddenAddress for a URL that is not http(s).
     """
     if _UUID.fullmatch(value):
         return ImageId(value.lower())
@@ -56,8 +57,10 @@ def classify(value: str, parameter: str) -> InlineImage | ImageId | RemoteImage:
         return RemoteImage(value)
     if _DATA.match(value):
         return InlineImage(_data_payload(value, parameter))
-    if _PLACE.match(value) or "://" in value:
-        raise malformed_url(parameter, "it names a file or a scheme other than http and https")
+    if _SCHEME.match(value) or "://" in value:
+        raise malformed_url(parameter, "it names a scheme other than http and https")
+    if _FILE.match(value):
+        raise _malformed(parameter, "it names a file")
     if not value or value.isspace():
         raise _malformed(parameter, "it is empty")
     return InlineImage(value)

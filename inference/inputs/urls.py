@@ -10,8 +10,8 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import idna
 
-from inference.inputs.addresses import IPAddress
-from inference.inputs.failures import MAX_URL_CHARS, malformed_url
+from inference.inputs.addresses import IPAddress, refusal
+from inference.inputs.failures import MAX_URL_CHARS, forbidden_address, malformed_url
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _MAX_NAME_CHARS: Final = 253
@@ -74,6 +74,17 @@ def parse_url(url: str, parameter: str) -> Target:
         address=address,
         parameter=parameter,
     )
+
+
+def check_url(url: str, parameter: str, *, allow_private: bool) -> None:
+    """Refuse what needs no look-up: a malformed URL, or a forbidden address as its host.
+
+    Raises ForbiddenAddress. Whoever calls the URL judges it again.
+    """
+    target = parse_url(url, parameter)
+    reason = target.address and refusal(target.address, allow_private=allow_private)
+    if reason:
+        raise forbidden_address(parameter, f"{target.host}: {reason}")
 
 
 def _check_characters(url: str, parameter: str) -> None:

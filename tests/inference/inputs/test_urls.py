@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis.strategies import text
 
-from inference.inputs.urls import parse_url
+from inference.inputs.urls import check_url, parse_url
 from protocol.errors import CutwireError, ForbiddenAddress
 
 REFUSED = [
@@ -163,3 +163,18 @@ def test_no_text_raises_anything_but_our_errors(tail: str) -> None:
             parse_url(url, "p").join(tail)
         except CutwireError:
             continue
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/", "http://[::ffff:10.0.0.1]/", "ftp://x.com/"])
+def test_forbidden_address_shows_without_a_look_up(url: str) -> None:
+    with pytest.raises(ForbiddenAddress):
+        check_url(url, "inputImage", allow_private=False)
+
+
+@pytest.mark.parametrize("url", ["http://8.8.8.8/", "http://localhost/", "http://example.com/"])
+def test_public_address_and_any_name_pass_until_they_are_called(url: str) -> None:
+    check_url(url, "inputImage", allow_private=False)
+
+
+def test_private_address_passes_where_it_is_allowed() -> None:
+    check_url("http://127.0.0.1/", "inputImage", allow_private=True)
