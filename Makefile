@@ -17,7 +17,7 @@ LOCK ?= $(if $(strip $(HAS_NVIDIA)),requirements-cuda.lock,requirements.lock)
 
 PATHS := server inference protocol tests benchmarks deploy
 
-# What the demo cuts out: IMAGE=mine.jpg, or else scikit-image's samples.
+# What the demo works on: IMAGE=mine.jpg, or else scikit-image's samples.
 IMAGE ?=
 # More for the commands: make serve ARGS='--port 9000', make test ARGS='-k budget'
 ARGS ?=
@@ -32,7 +32,7 @@ help: ## list the targets
 setup: $(READY) ## build .venv with everything that is locked
 
 .PHONY: demo
-demo: $(READY) ## cut out sample photographs, or IMAGE=mine.jpg, to demo-out/
+demo: $(READY) ## run every task on sample photographs, or IMAGE=mine.jpg, to demo-out/
 	@$(BIN)/cutwire demo $(if $(IMAGE),"$(IMAGE)") $(ARGS)
 
 .PHONY: serve

@@ -12,25 +12,54 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
+from inference import journal, ledger
 from inference.batcher import Batcher
+from inference.database import FILE_NAME, Database
 from inference.inputs.fetch import Fetcher
 from inference.inputs.reader import InputReader
 from inference.job_runner import Bounds, JobRunner
+from inference.journal import Journal
 from inference.local_engine import LocalEngine
 from inference.models import Catalogue, ModelPool, Row
+from inference.moderation import (
+    Classifier,
+    Moderates,
+    Moderator,
+    NoModerator,
+    choose_classifier,
+)
 from inference.pixel_budget import PixelBudget
 from inference.sessions import choose_providers, open_session
 from inference.stores import Store, open_store
 from inference.worker import Worker
+from server import deliveries
 from server.auth import KeyFile, KeyRing, StoredKey, WrongKeys
-from server.connection import Reception
+from server.data_dir import prepare_data_dir
+from server.deliveries import (
+    CallbackGate,
+    Courier,
+    DeliverySettings,
+    EditBodies,
+    Outbox,
+    Parcels,
+    TaskBodies,
+    Uploads,
+    WebhookSecrets,
+)
 from server.dispatcher import Dispatcher
 from server.downloads import Downloads
+from server.edit_desk import EditDesk
+from server.edit_quota import EditQuota
+from server.edit_replier import EditReplier
+from server.edit_routes import EditRoutes
+from server.http_errors import answer_http_error
 from server.http_tasks import HttpTasks
-from server.intake import Intake
+from server.intake import Admissible, Intake
 from server.janitor import Janitor
+from server.mask_archive import MaskArchive
 from server.metrics import Metrics
 from server.pricing import PriceTable
+from server.reception import Reception
 from server.replier import Replier
 from server.routes import Routes
 from server.session_registry import SessionRegistry
@@ -62,19 +91,41 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     catalogue = Catalogue(settings.models)
     catalogue.check(catalogue.find())  # a missing model or GPU is told now, not at the first task
     choose_providers(settings.sessions)
+    classifier = choose_classifier(settings.moderation, catalogue)
     prices = PriceTable(settings.prices)
-    signer = UrlSigner((load_secret(data_dir),))
-    engine = LocalEngine(settings.engine)
+    secret = load_secret(data_dir)
+    signer = UrlSigner((secret,))
+    database = Database(data_dir / FILE_NAME)
+    outbox = Outbox(database)
+    record = Journal(database, settings.journal, records=(outbox.record,))
+    engine = LocalEngine(settings.engine, record, Settlement(metrics, prices, store))
+    replier = Replier(store, signer, threads, url_life_s=settings.lives.url_s)
+    edit_replier = EditReplier(replier, MaskArchive(store, threads, settings.pictures))
+    webhooks = WebhookSecrets(secret)
+    parcels = Parcels(
+        store=store,
+        secrets=webhooks,
+        task_bodies=TaskBodies(replier),
+        edit_bodies=EditBodies(edit_replier),
+        settings=settings.deliveries,
+    )
+    post = _Post.of(settings, outbox, parcels, metrics)
     dispatcher = Dispatcher(
         engine,
         Intake(
             store,
             catalogue,
             threads,
-            limit_bytes=settings.pictures.limit_bytes,
+            Admissible(
+                settings.pictures,
+                settings.allow_private_networks,
+                is_moderated=classifier is not None,
+            ),
             task_life_s=settings.limits.task_s,
         ),
-        Replier(store, signer, prices, threads, url_life_s=settings.lives.url_s),
+        replier,
+        post.gate(),
+        Uploads(outbox),
     )
     sessions = SessionRegistry(
         resume_s=settings.limits.resume_s, max_detached=settings.limits.max_detached_sessions
@@ -87,24 +138,73 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
         limits=settings.limits,
         metrics=metrics,
     )
+    desk = EditDesk(dispatcher, edit_replier, webhooks, limit_bytes=settings.limits.max_body_bytes)
     routes = Routes(
         reception,
         HttpTasks(reception),
         Downloads(store, signer),
         engine,
+        EditRoutes(reception, desk, EditQuota(settings.edits)),
         public_url=settings.public_url,
     )
-    machine = _Machine(settings, store, threads, catalogue, engine, metrics, prices)
-    janitor = Janitor(sessions, dispatcher, store, settings.lives)
+    machine = _Machine(settings, store, threads, catalogue, classifier, engine, metrics)
+    janitor = Janitor(sessions, dispatcher, store, record, settings.lives)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with machine.running(routes), asyncio.TaskGroup() as group:
+        async with (
+            database.opened(journal.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA),
+            post.running(),
+            machine.running(routes),
+            asyncio.TaskGroup() as group,
+        ):
             sweeping = group.create_task(janitor.run())
             yield
             sweeping.cancel()
 
-    return Service(Starlette(routes=routes.table(), lifespan=lifespan), routes)
+    app = Starlette(
+        routes=routes.table(),
+        lifespan=lifespan,
+        exception_handlers={404: answer_http_error, 405: answer_http_error},
+    )
+    return Service(app, routes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """Webhooks and uploads: their calls have places of their own, apart from those of inputs."""
+
+    settings: DeliverySettings
+    courier: Courier
+    calls: Fetcher
+    checks: Fetcher
+
+    @classmethod
+    def of(cls, settings: Settings, outbox: Outbox, parcels: Parcels, metrics: Metrics) -> _Post:
+        """Wire them."""
+        calls = Fetcher(settings.deliveries.calls, settings.allow_private_networks)
+        checks = Fetcher(settings.fetch, settings.allow_private_networks)
+        courier = Courier(outbox, parcels, calls, metrics)
+        return cls(settings.deliveries, courier, calls, checks)
+
+    def gate(self) -> CallbackGate:
+        """Make what judges the URLs of new tasks."""
+        limit = self.settings.max_pending_per_tenant
+        return CallbackGate(self.checks, self.courier.pending_of, limit)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Deliver until the block ends; what is left then is taken up at the next start."""
+        await self.courier.open()
+        delivering = asyncio.create_task(self.courier.run(), name="the courier")
+        delivering.add_done_callback(_report_crash)
+        try:
+            yield
+        finally:
+            delivering.cancel()
+            await asyncio.wait({delivering})
+            await self.calls.close()
+            await self.checks.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +215,9 @@ class _Machine:
     store: Store
     threads: ThreadPoolExecutor
     catalogue: Catalogue
+    classifier: Classifier | None
     engine: LocalEngine
     metrics: Metrics
-    prices: PriceTable
 
     @contextlib.asynccontextmanager
     async def running(self, routes: Routes) -> AsyncIterator[None]:
@@ -126,13 +226,14 @@ class _Machine:
         networks = ModelPool(self.catalogue, self._open_network)
         await self.engine.open()
         await networks.network()
+        if self.classifier is not None:
+            await networks.load(self.classifier.row)
         worker = Worker(
             self.engine,
             self._runner(fetcher, networks),
-            Settlement(self.metrics, self.prices, self.store),
             concurrency=self.settings.work.task_count,
         )
-        serving = asyncio.create_task(worker.run())
+        serving = asyncio.create_task(worker.run(), name="the worker")
         serving.add_done_callback(_report_crash)
         routes.is_ready = True
         try:
@@ -153,20 +254,19 @@ class _Machine:
             networks,
             self.threads,
             Bounds(self.settings.pictures, PixelBudget(self.settings.work.max_pixels)),
+            self._moderator(networks),
         )
+
+    def _moderator(self, networks: ModelPool) -> Moderates:
+        if self.classifier is None:
+            return NoModerator()
+        return Moderator(self.classifier, networks, self.threads)
 
     def _open_network(self, row: Row, path: Path) -> Batcher:
         session = open_session(path, self.settings.sessions, row)
         return Batcher(session, self.settings.batching, self.metrics)
 
 
-def prepare_data_dir(data_dir: Path) -> Path:
-    """Make the data directory, for its owner alone."""
-    folder = data_dir.expanduser().absolute()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
-def _report_crash(serving: asyncio.Task[None]) -> None:
-    if not serving.cancelled() and serving.exception() is not None:
-        _log.critical("the worker stopped", exc_info=serving.exception())
+def _report_crash(part: asyncio.Task[None]) -> None:
+    if not part.cancelled() and part.exception() is not None:
+        _log.critical("%s stopped", part.get_name(), exc_info=part.exception())

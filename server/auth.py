@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from protocol.errors import InvalidApiKey
+from protocol.errors import InsufficientPermissions, InvalidApiKey
+from protocol.words import listed
 
 TENANT_PATTERN = r"\A[a-z0-9][a-z0-9_.-]{0,62}\Z"
 
@@ -26,6 +27,8 @@ class StoredKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tenant: str
     label: str = ""
     created_at: float = 0.0
+    task_types: tuple[str, ...] = ()
+    """What the key may be used for; empty: everything."""
 
     @property
     def id(self) -> str:
@@ -39,6 +42,16 @@ class Caller:
 
     tenant: str
     key_id: str
+    task_types: tuple[str, ...] = ()
+    """What the key allows; empty: everything."""
+
+    def check_may(self, task_type: str) -> None:
+        """Raise InsufficientPermissions where the key does not allow a task type."""
+        if self.task_types and task_type not in self.task_types:
+            raise InsufficientPermissions(
+                f"This API key does not allow {task_type}; allowed: {listed(self.task_types)}.",
+                parameter="taskType",
+            )
 
 
 class KeyRing:
@@ -65,7 +78,7 @@ class KeyRing:
                 found = stored
         if found is None:
             raise InvalidApiKey("Invalid API key.", parameter="apiKey")
-        return Caller(found.tenant, found.id)
+        return Caller(found.tenant, found.id, found.task_types)
 
 
 @dataclass(slots=True)
@@ -99,9 +112,17 @@ def new_key() -> str:
     return "cw_" + secrets.token_urlsafe(24)
 
 
-def stored_key(key: str, tenant: str, label: str = "") -> StoredKey:
+def stored_key(
+    key: str, tenant: str, label: str = "", task_types: tuple[str, ...] = ()
+) -> StoredKey:
     """Describe a key for storage."""
-    return StoredKey(digest=digest_of(key), tenant=tenant, label=label, created_at=time.time())
+    return StoredKey(
+        digest=digest_of(key),
+        tenant=tenant,
+        label=label,
+        created_at=time.time(),
+        task_types=task_types,
+    )
 
 
 class KeyFile:

@@ -1,4 +1,4 @@
-"""The command line: `cutwire demo`, `serve`, `keys`, `models`, `check-config`."""
+"""The command line: `cutwire demo`, `serve`, `keys`, `models`, `usage`, `check-config`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from importlib.metadata import version
 
 from inference.config import SettingsError
 from protocol.errors import CutwireError
-from server.commands import check_config, demo, keys, models, serve
+from server.commands import check_config, demo, keys, models, serve, usage
 
-COMMANDS = (demo, serve, keys, models, check_config)
+COMMANDS = (demo, serve, keys, models, usage, check_config)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,43 +6,34 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from protocol.decoding import Element, Failed, decode_message
-from protocol.errors import CutwireError, InvalidApiKey, MessageError, MissingApiKey
+from protocol.errors import (
+    CutwireError,
+    InvalidApiKey,
+    MessageError,
+    MissingApiKey,
+)
 from protocol.replies import Reply, login_reply, pong_reply
 from protocol.task_errors import code_of
 from protocol.tasks import Authentication, Ping, Task
-from server.auth import KeyRing, WrongKeys
-from server.dispatcher import Dispatcher, Recipient
-from server.limits import SocketLimits
-from server.metrics import Metrics
+from server.auth import Caller
+from server.dispatcher import Recipient
+from server.reception import Reception
 from server.session import Session
-from server.session_registry import SessionRegistry
 
 SERVICE_RESTART = 1012
 POLICY_VIOLATION = 1008
 UNSUPPORTED_DATA = 1003
 INTERNAL_ERROR = 1011
 NORMAL = 1000
+ABNORMAL_CLOSURE = 1006
 TOO_BIG = 1009
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Reception:
-    """What every connection needs of the service."""
-
-    dispatcher: Dispatcher
-    sessions: SessionRegistry
-    keys: KeyRing
-    wrong_keys: WrongKeys
-    limits: SocketLimits
-    metrics: Metrics
 
 
 class Peer(Protocol):
@@ -114,7 +105,6 @@ class Connection:
             message = await self._receive()
             if message.get("bytes") is not None:
                 raise Closing(UNSUPPORTED_DATA, "send text frames")
-            self._confirm_sent()
             yield message["text"]
 
     async def _receive(self) -> dict[str, str]:
@@ -169,8 +159,7 @@ class Connection:
         recipient = Recipient(
             session.caller, session.stream, self._base_url, stays=True, owed=session.owed
         )
-        dispatcher = self._reception.dispatcher
-        for answer in await asyncio.gather(*(dispatcher.submit(recipient, t) for t in tasks)):
+        for answer in await self._reception.dispatcher.submit_array(recipient, tasks):
             if answer is not None:
                 await self._send(answer)
 
@@ -180,9 +169,16 @@ class Connection:
         except InvalidApiKey as error:
             await self._refuse_key(error)
             return
-        wanted = login.connection_session_uuid
-        session = self._reception.sessions.open(caller, wanted if isinstance(wanted, str) else None)
-        await self._attach(session)
+        await self._attach(self._session_for(caller, login))
+
+    def _session_for(self, caller: Caller, login: Authentication) -> Session:
+        """Take the session that was asked for; else go on with the one this socket has."""
+        wanted, current = login.connection_session_uuid, self._session
+        if isinstance(wanted, str):
+            return self._reception.sessions.open(caller, wanted)
+        if current is not None and current.caller.tenant == caller.tenant:
+            return current
+        return self._reception.sessions.open(caller, None)
 
     async def _attach(self, session: Session) -> None:
         if session is not self._session:
@@ -209,7 +205,7 @@ class Connection:
                     session.sent(result.seq, result.outcome.job.id, size_bytes=len(reply.frame))
                     self._room.set()
                     self._ask_whether_reached()
-        except (WebSocketDisconnect, RuntimeError):
+        except WebSocketDisconnect:
             return  # the reading side sees the end of the socket too, and cleans up
         except Exception:  # noqa: BLE001 - a defect here must end the connection, not leave the client waiting
             _log.exception("sending results failed")
@@ -217,7 +213,7 @@ class Connection:
         finally:
             self._room.set()  # who waits for results to leave must not wait for ever
 
-    def _confirm_sent(self, upto: int | None = None) -> None:
+    def _confirm_sent(self, upto: int) -> None:
         if self._session is None:
             return
         last = self._session.confirm(upto)
@@ -260,7 +256,10 @@ class Connection:
             raise Closing(POLICY_VIOLATION, "too many wrong keys")
 
     async def _send(self, reply: Reply) -> None:
-        await self._socket.send({"type": "websocket.send", "text": reply.frame.decode()})
+        try:
+            await self._socket.send({"type": "websocket.send", "text": reply.frame.decode()})
+        except RuntimeError as exc:  # closed from outside while the reply was made
+            raise WebSocketDisconnect(ABNORMAL_CLOSURE) from exc
 
     async def _close(self, code: int, reason: str) -> None:
         try:

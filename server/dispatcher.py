@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from inference.engine import EVERYTHING, Engine, Refused, Result
+import msgspec
+
+from inference.engine import EVERYTHING, Engine, JobState, Refused, Result
 from protocol.decoding import repeated_task_error
 from protocol.errors import CutwireError, ShuttingDown, TaskNotFound
-from protocol.jobs import JobId
+from protocol.jobs import Callback, Job, JobId, Outcome
 from protocol.replies import Reply, error_reply, result_reply
 from protocol.results import Acknowledged, StillRunning
 from protocol.tasks import GetResponse, JobTask, PictureTask, Task
 from server.auth import Caller
+from server.deliveries import CallbackGate, Uploads
 from server.intake import Intake
 from server.replier import Replier, documentation_url
 
@@ -35,11 +39,29 @@ class Recipient:
 class Dispatcher:
     """The way from every edge of the service to the engine and back."""
 
-    def __init__(self, engine: Engine, intake: Intake, replier: Replier) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        intake: Intake,
+        replier: Replier,
+        callbacks: CallbackGate,
+        uploads: Uploads,
+    ) -> None:
         self._engine = engine
         self._intake = intake
+        self._callbacks = callbacks
+        self._uploads = uploads
         self._replier = replier
         self.is_draining = False
+
+    async def submit_array(self, to: Recipient, tasks: Sequence[Task]) -> list[Reply | None]:
+        """Take the tasks of one message; polls come last, so that they find their neighbours."""
+        answers: dict[int, Reply | None] = {}
+        polls = {place for place, task in enumerate(tasks) if isinstance(task, GetResponse)}
+        for places in (sorted(set(range(len(tasks))) - polls), sorted(polls)):
+            taken = await asyncio.gather(*(self.submit(to, tasks[place]) for place in places))
+            answers |= dict(zip(places, taken, strict=True))
+        return [answers[place] for place in range(len(tasks))]
 
     async def submit(self, to: Recipient, task: Task) -> Reply | None:
         """Take one task; return what is answered at once, if anything.
@@ -94,20 +116,53 @@ class Dispatcher:
             documentation_url=documentation_url(base_url),
         )
 
-    async def _admit(self, to: Recipient, task: Task) -> Reply | None:
-        assert isinstance(task, JobTask)
+    async def prepare(self, caller: Caller, task: JobTask, stream: str) -> Job:
+        """Make the job of a task that may run; its outcome will come in the stream, if any.
+
+        Raises:
+            CutwireError: it may not, or is not sound; nothing of it stays.
+        """
         if self.is_draining:
             raise ShuttingDown("The service is shutting down; send the task again in a moment.")
-        if await self._engine.find((to.caller.tenant, task.task_uuid.lower())):
+        caller.check_may(task.task_type)
+        if await self._engine.find((caller.tenant, task.task_uuid.lower())):
             raise repeated_task_error()
-        is_async = isinstance(task, PictureTask) and task.delivery_method == "async"
-        job = await self._intake.job(to.caller.tenant, task, "" if is_async else to.stream)
-        if not is_async:
-            to.owed.add(job.id)
+        if isinstance(task, PictureTask):
+            await self._callbacks.check(caller.tenant, task)
+        return await self._intake.job(caller.tenant, task, stream)
+
+    async def enter(self, job: Job) -> None:
+        """Hand a job to the engine; on return it is sure to end with an outcome.
+
+        Raises:
+            CutwireError: the engine does not take it.
+        """
         (answer,) = await self._engine.submit([job])
         if isinstance(answer, Refused):
-            to.owed.discard(job.id)
             raise answer.error
+
+    async def outcome(self, stream: str) -> Outcome:
+        """Wait for the next outcome in a stream."""
+        async with aclosing(self._engine.results(stream)) as results:
+            return (await anext(results)).outcome
+
+    async def find(self, caller: Caller, task_uuid: str) -> JobState | None:
+        """Tell the state of a task of this caller's tenant."""
+        return await self._engine.find((caller.tenant, task_uuid.lower()))
+
+    async def _admit(self, to: Recipient, task: Task) -> Reply | None:
+        assert isinstance(task, JobTask)
+        is_async = isinstance(task, PictureTask) and task.is_async
+        job = await self.prepare(to.caller, task, "" if is_async else to.stream)
+        if is_async:
+            job = msgspec.structs.replace(job, callback=Callback(base_url=to.base_url))
+        if not is_async:
+            to.owed.add(job.id)
+        try:
+            await self.enter(job)
+        except CutwireError:
+            to.owed.discard(job.id)
+            raise
         if is_async:
             taken = Acknowledged(task_type=task.task_type, task_uuid=task.task_uuid)
             return result_reply(taken)
@@ -123,6 +178,7 @@ class Dispatcher:
                 parameter="taskUUID",
             )
         if state.outcome is not None:
-            return await self._replier.reply(state.outcome, to.base_url, is_polled=True)
+            reply = await self._replier.reply(state.outcome, to.base_url, is_polled=True)
+            return await self._uploads.tell(state.outcome, reply)
         running = StillRunning(task_type=state.job.task.task_type, task_uuid=task.task_uuid)
         return result_reply(running)

@@ -7,24 +7,23 @@ import uuid
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from protocol.decoding import Failed, decode_message
 from protocol.errors import (
     CutwireError,
     InvalidApiKey,
-    InvalidRequest,
-    MessageTooLarge,
     MissingApiKey,
     RateLimited,
 )
 from protocol.replies import Reply, join_replies, pong_reply
 from protocol.task_errors import status_of
-from protocol.tasks import Authentication, Ping, Task
+from protocol.tasks import Authentication, GetResponse, Ping, Task
 from server.auth import Caller
-from server.connection import Reception
 from server.dispatcher import Recipient
+from server.http_requests import client_left, read_body
+from server.reception import Reception
 
 
 class HttpTasks:
@@ -35,28 +34,15 @@ class HttpTasks:
 
     async def answer(self, request: Request, *, base_url: str, address: str) -> Response:
         """Run the tasks of one body and answer in the order of the tasks."""
+        limits = self._reception.limits
         try:
             elements = decode_message(
-                await self._read_body(request), max_tasks=self._reception.limits.max_tasks
+                await read_body(request, limits.max_body_bytes), max_tasks=limits.max_tasks
             )
             caller = await self._identify(request, elements, address)
         except CutwireError as error:
             return self._refuse(error, base_url)
         return await _Exchange(self._reception, request, caller, base_url).run(elements)
-
-    async def _read_body(self, request: Request) -> bytes:
-        limit = self._reception.limits.max_body_bytes
-        if request.headers.get("content-encoding", "identity") != "identity":
-            raise InvalidRequest("Send the body without Content-Encoding.")
-        body = bytearray()
-        try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise MessageTooLarge(f"The body is larger than {limit:,} bytes.")
-        except ClientDisconnect as exc:
-            raise InvalidRequest("The body ended early.") from exc
-        return bytes(body)
 
     async def _identify(self, request: Request, elements: Sequence[object], address: str) -> Caller:
         key = _bearer(request)
@@ -68,15 +54,7 @@ class HttpTasks:
                 "in the array's first place.",
                 parameter="apiKey",
             )
-        try:
-            return self._reception.keys.identify(key)
-        except InvalidApiKey:
-            if self._reception.wrong_keys.note(address):
-                await asyncio.sleep(self._reception.limits.wrong_key_delay_s)
-                raise RateLimited(
-                    "Too many wrong API keys from this address; wait a minute.", retry_after_s=60
-                ) from None
-            raise
+        return await self._reception.identify(key, address)
 
     def _refuse(self, error: CutwireError, base_url: str) -> Response:
         task_type = "authentication" if isinstance(error, InvalidApiKey | MissingApiKey) else None
@@ -98,33 +76,38 @@ class _Exchange:
 
     async def run(self, elements: Sequence[object]) -> Response:
         """Run the tasks and answer."""
-        await asyncio.gather(
-            *(self._take(place, element) for place, element in enumerate(elements))
-        )
+        await self._submit(elements)
         if self._to.owed:
             await self._collect()
         self._replies.sort(key=lambda numbered: numbered[0])
         return _response([reply for _, reply in self._replies])
 
-    async def _take(self, place: int, element: object) -> None:
-        answer = None
-        match element:
-            case Ping():
-                answer = pong_reply()
-            case Failed():
-                answer = self._dispatcher.refuse(
-                    element.error, self._to.base_url, element.task_type, element.task_uuid
-                )
-            case Task():
-                self._places[element.task_uuid] = place
-                answer = await self._dispatcher.submit(self._to, element)
-        if answer is not None:
-            self._replies.append((place, answer))
+    async def _submit(self, elements: Sequence[object]) -> None:
+        tasks: list[tuple[int, Task]] = []
+        for place, element in enumerate(elements):
+            match element:
+                case Ping():
+                    self._replies.append((place, pong_reply()))
+                case Failed():
+                    self._replies.append((place, self._refusal(element)))
+                case Task():
+                    tasks.append((place, element))
+                    if not isinstance(element, GetResponse):  # its answer comes at once
+                        self._places[element.task_uuid] = place
+        answers = await self._dispatcher.submit_array(self._to, [task for _, task in tasks])
+        for (place, _), answer in zip(tasks, answers, strict=True):
+            if answer is not None:
+                self._replies.append((place, answer))
+
+    def _refusal(self, failed: Failed) -> Reply:
+        return self._dispatcher.refuse(
+            failed.error, self._to.base_url, failed.task_type, failed.task_uuid
+        )
 
     async def _collect(self) -> None:
         """Wait for the results, or for the client to leave: then what has not begun is dropped."""
         waiting = asyncio.create_task(self._wait_for_all())
-        leaving = asyncio.create_task(_client_left(self._request))
+        leaving = asyncio.create_task(client_left(self._request))
         try:
             await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
@@ -164,8 +147,3 @@ def _bearer(request: Request) -> str | None:
         return None
     scheme, _, key = header.partition(" ")
     return key if scheme.lower() == "bearer" else ""
-
-
-async def _client_left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -7,20 +7,43 @@ import hashlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import msgspec
 from msgspec import UNSET
 
+from inference.coding import PictureLimits, probe
 from inference.inputs import resolve
 from inference.inputs.resolve import ImageId, InlineImage, classify, decode_inline
+from inference.inputs.urls import check_url
 from inference.keys import input_key, new_image_uuid
 from inference.models import Catalogue
+from inference.moderation import moderation_unavailable
 from inference.stores import Store
-from protocol.errors import ModerationUnavailable
 from protocol.jobs import ImageSource, Job, RemoteImage, StoredImage
 from protocol.tasks import JobTask, PictureTask
 
 _ENCODER = msgspec.msgpack.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Admissible:
+    """What can be refused at once: by a file's size and header, a URL's text, a wish of safety."""
+
+    pictures: PictureLimits
+    allow_private: bool
+    is_moderated: bool
+    """Whether pictures can be judged as `safety` asks."""
+
+    def decode_inline(self, text: str, parameter: str) -> bytes:
+        """Decode base64 into an image file that has a sound header and is within the limits."""
+        data = decode_inline(text, parameter, self.pictures.limit_bytes)
+        probe(data, parameter=parameter, limits=self.pictures)
+        return data
+
+    def check_url(self, url: str, parameter: str) -> None:
+        """Refuse a URL that can never be fetched, as far as this shows without a look-up."""
+        check_url(url, parameter, allow_private=self.allow_private)
 
 
 class Intake:
@@ -31,15 +54,15 @@ class Intake:
         store: Store,
         models: Catalogue,
         threads: ThreadPoolExecutor,
+        admissible: Admissible,
         *,
-        limit_bytes: int,
         task_life_s: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._models = models
         self._threads = threads
-        self._limit_bytes = limit_bytes
+        self._admissible = admissible
         self._task_life_s = task_life_s
         self._clock = clock
 
@@ -66,13 +89,13 @@ class Intake:
     def _check(self, task: JobTask) -> str:
         if not isinstance(task, PictureTask):
             return ""
-        if task.safety is not UNSET and (task.safety.check_inputs or task.safety.check_content):
-            raise ModerationUnavailable(
-                "No moderation model is configured here, so safety checks cannot be made; "
-                "leave safety out, or ask the operator to configure one.",
-                parameter="safety",
-            )
-        row = self._models.find("" if task.model is UNSET else task.model)
+        if task.is_moderated and not self._admissible.is_moderated:
+            raise moderation_unavailable()
+        name = "" if task.model is UNSET else task.model
+        is_fill = task.MODEL_KIND == "inpaint"
+        row = self._models.find_fill(name) if is_fill else self._models.find(name)
+        if row is None:
+            return ""
         self._models.path(row)  # a model that is not on this machine is refused before it costs
         return row.name
 
@@ -82,6 +105,7 @@ class Intake:
             case ImageId():
                 return StoredImage(key="", image_uuid=form.image_uuid)
             case resolve.RemoteImage():
+                self._admissible.check_url(form.url, parameter)
                 return RemoteImage(url=form.url)
             case InlineImage():
                 return await self._store_inline(tenant, form, parameter)
@@ -89,7 +113,7 @@ class Intake:
     async def _store_inline(self, tenant: str, form: InlineImage, parameter: str) -> StoredImage:
         loop = asyncio.get_running_loop()
         data = await loop.run_in_executor(
-            self._threads, decode_inline, form.text, parameter, self._limit_bytes
+            self._threads, self._admissible.decode_inline, form.text, parameter
         )
         key = input_key(tenant, new_image_uuid())
         await self._store.put(key, data, "application/octet-stream")

@@ -1,10 +1,12 @@
-"""What has outlived its time is removed: sessions, inputs, results, uploads."""
+"""What has outlived its time is removed: sessions, inputs, results, uploads, old journal rows."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
+from inference.journal import Journal
 from inference.keys import INPUTS, RESULTS, UPLOADS
 from inference.stores import Store
 from protocol.errors import StorageUnavailable
@@ -27,11 +29,13 @@ class Janitor:
         sessions: SessionRegistry,
         dispatcher: Dispatcher,
         store: Store,
+        journal: Journal,
         lives: LifeSettings,
     ) -> None:
         self._sessions = sessions
         self._dispatcher = dispatcher
         self._store = store
+        self._journal = journal
         self._lives = lives
 
     async def run(self) -> None:
@@ -55,7 +59,12 @@ class Janitor:
         while True:
             await asyncio.sleep(self._lives.sweep_every_s)
             for prefix, life_s in lives.items():
-                try:
-                    await self._store.expire(prefix, life_s)
-                except StorageUnavailable as exc:
-                    _log.warning("sweep failed", extra={"prefix": prefix, "detail": exc.detail})
+                await self._sweep(prefix, self._store.expire(prefix, life_s))
+            await self._sweep("journal", self._journal.purge())
+
+    @staticmethod
+    async def _sweep(place: str, work: Awaitable[int]) -> None:
+        try:
+            await work
+        except StorageUnavailable as exc:
+            _log.warning("sweep failed", extra={"place": place, "detail": exc.detail})

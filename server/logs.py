@@ -49,5 +49,6 @@ def set_up_logging(level: str, style: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.captureWarnings(True)  # libraries' warnings about odd pictures: entries, not bare text
     for chatty in ("httpx", "httpcore", "numba", "PIL", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -103,13 +101,32 @@ class Metrics:
             registry=self._registry,
         )
 
-    def settled(self, outcome: Outcome, seconds: float, cost: Decimal) -> None:
+        self.deliveries = Counter(
+            "cutwire_deliveries",
+            "Tries to hand over a webhook or an upload, by what became of them.",
+            ("kind", "outcome"),
+            registry=self._registry,
+        )
+        self.delivery_seconds = Histogram(
+            "cutwire_delivery_seconds",
+            "One try to hand over a webhook or an upload.",
+            ("kind",),
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self.pending_deliveries = Gauge(
+            "cutwire_deliveries_pending",
+            "Webhooks and uploads that wait or are under way.",
+            registry=self._registry,
+        )
+
+    def settled(self, outcome: Outcome, seconds: float) -> None:
         """Count a task that ended."""
         task_type = outcome.job.task.task_type
         ended = "success" if outcome.fault is None else code_of(outcome.fault.error())
         self.tasks.labels(task_type, ended).inc()
         self.task_seconds.labels(task_type).observe(seconds)
-        self.cost.labels(task_type).inc(float(cost))
+        self.cost.labels(task_type).inc(float(outcome.cost))
         for stage, took_ms in outcome.stages_ms.items():
             self.stage_seconds.labels(stage).observe(took_ms / 1e3)
 
@@ -127,6 +144,15 @@ class Metrics:
     def batch_dropped(self, model: str, reason: DropReason) -> None:
         """Count an item that was not run."""
         self.model_dropped.labels(model, reason).inc()
+
+    def delivery_tried(self, kind: str, outcome: str, seconds: float) -> None:
+        """Count one try of a delivery; both names come from small sets."""
+        self.deliveries.labels(kind, outcome).inc()
+        self.delivery_seconds.labels(kind).observe(seconds)
+
+    def deliveries_pending(self, count: int) -> None:
+        """Tell how many deliveries have not ended."""
+        self.pending_deliveries.set(count)
 
     def text(self) -> bytes:
         """Write everything in the exposition format."""

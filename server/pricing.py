@@ -17,6 +17,11 @@ def _base_prices() -> dict[str, Decimal]:
         "imageUpload": Decimal(0),
         "imageBackgroundRemoval": Decimal("0.0006"),
         "removeBackground": Decimal("0.0006"),
+        "imageForegroundCrop": Decimal("0.0006"),
+        "imageProductCutout": Decimal("0.0006"),
+        "imageBackgroundBlur": Decimal("0.0006"),
+        "imageErase": Decimal("0.0012"),
+        "imageMasking": Decimal("0.0012"),
     }
 
 

@@ -15,12 +15,16 @@ from inference.stores import BlobNotFound, Store
 from protocol.errors import ResultTooLarge, TaskNotFound
 from protocol.jobs import Job, Outcome, Product, StoredImage
 from protocol.replies import Reply, error_reply, inline_reply, result_reply
-from protocol.results import ImageResult
-from protocol.tasks import PictureTask
-from server.pricing import PriceTable
+from protocol.results import ImageResult, MaskResult
+from protocol.tasks import ImageMasking, PictureTask
 from server.signing import UrlSigner
 
-EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+EXTENSIONS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "application/zip": "zip",
+}
 
 
 class Replier:
@@ -30,14 +34,12 @@ class Replier:
         self,
         store: Store,
         signer: UrlSigner,
-        prices: PriceTable,
         threads: ThreadPoolExecutor,
         *,
         url_life_s: float,
     ) -> None:
         self._store = store
         self._signer = signer
-        self._prices = prices
         self._threads = threads
         self._url_life_s = url_life_s
 
@@ -47,7 +49,7 @@ class Replier:
         if outcome.product is None:
             return self.failure(outcome, base_url, is_polled=is_polled)
         try:
-            return await self._success(outcome.job, outcome.product, base_url, is_polled=is_polled)
+            return await self._success(outcome, outcome.product, base_url, is_polled=is_polled)
         except BlobNotFound:
             gone = TaskNotFound("The result has expired; run the task again.", parameter="taskUUID")
             return error_reply(
@@ -89,42 +91,73 @@ class Replier:
         path = f"/{kind}/{folder}/{product.image_uuid}.{EXTENSIONS[product.media_type]}"
         return base_url + self._signer.sign(path, life_s)
 
-    async def _success(
-        self, job: Job, product: Product, base_url: str, *, is_polled: bool
-    ) -> Reply:
-        task = job.task
-        result = ImageResult(
-            task_type=task.task_type,
-            task_uuid=task.task_uuid,
-            status="success" if is_polled else None,
-            image_uuid=product.image_uuid,
-            input_image_uuid=_input_uuid(job),
-            cost=self._cost(job, product),
+    async def address(self, product: Product, base_url: str) -> str:
+        """Sign the address of a result, for as long as one without a ttl of its own lives."""
+        life_s = self._url_life_s
+        return await self._store.url(product.key, int(life_s)) or self.url(
+            product, base_url, life_s
         )
+
+    async def _success(
+        self, outcome: Outcome, product: Product, base_url: str, *, is_polled: bool
+    ) -> Reply:
+        task = outcome.job.task
+        result = _result(outcome.job, product, _cost(outcome), is_polled=is_polled)
         if not isinstance(task, PictureTask):
-            url = self.url(product, base_url, self._url_life_s)
-            return result_reply(msgspec.structs.replace(result, image_url=url))
+            return result_reply(_with_url(result, self.url(product, base_url, self._url_life_s)))
         if task.output_type == "URL":
             life_s = int(self._url_life_s) if task.ttl is UNSET else task.ttl
             url = await self._store.url(product.key, life_s) or self.url(product, base_url, life_s)
-            return result_reply(msgspec.structs.replace(result, image_url=url))
+            return result_reply(_with_url(result, url))
         data = await self._store.get(product.key)
         is_uri = task.output_type == "dataURI"
+        field = "ImageDataURI" if is_uri else "ImageBase64Data"
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._threads,
             lambda: inline_reply(
                 result,
-                "imageDataURI" if is_uri else "imageBase64Data",
+                f"mask{field}" if isinstance(result, MaskResult) else f"i{field[1:]}",
                 f"data:{product.media_type};base64,".encode() if is_uri else b"",
                 pybase64.b64encode(data),
             ),
         )
 
-    def _cost(self, job: Job, product: Product) -> msgspec.Raw | None:
-        if not isinstance(job.task, PictureTask) or not job.task.include_cost:
-            return None
-        return json_number(self._prices.price(job.task, product))
+
+def _cost(outcome: Outcome) -> msgspec.Raw | None:
+    task = outcome.job.task
+    is_wanted = isinstance(task, PictureTask) and task.include_cost
+    return json_number(outcome.cost) if is_wanted else None
+
+
+def _result(
+    job: Job, product: Product, cost: msgspec.Raw | None, *, is_polled: bool
+) -> ImageResult | MaskResult:
+    status = "success" if is_polled else None
+    if isinstance(job.task, ImageMasking):
+        return MaskResult(
+            task_type=job.task.task_type,
+            task_uuid=job.task.task_uuid,
+            status=status,
+            mask_image_uuid=product.image_uuid,
+            input_image_uuid=_input_uuid(job),
+            detections=product.detections,
+            cost=cost,
+        )
+    return ImageResult(
+        task_type=job.task.task_type,
+        task_uuid=job.task.task_uuid,
+        status=status,
+        image_uuid=product.image_uuid,
+        input_image_uuid=_input_uuid(job),
+        cost=cost,
+    )
+
+
+def _with_url(result: ImageResult | MaskResult, url: str) -> ImageResult | MaskResult:
+    if isinstance(result, MaskResult):
+        return msgspec.structs.replace(result, mask_image_url=url)
+    return msgspec.structs.replace(result, image_url=url)
 
 
 def json_number(amount: Decimal) -> msgspec.Raw:

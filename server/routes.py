@@ -10,12 +10,15 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from inference.engine import Engine
-from server.connection import SERVICE_RESTART, Connection, Reception
+from server.connection import SERVICE_RESTART, Connection
 from server.downloads import Downloads
 from server.edge import EXTENSION
+from server.edit_routes import EditRoutes
 from server.error_page import error_page
+from server.http_requests import address_of
 from server.http_tasks import HttpTasks
 from server.metrics import CONTENT_TYPE
+from server.reception import Reception
 
 
 class Routes:
@@ -27,6 +30,7 @@ class Routes:
         http_tasks: HttpTasks,
         downloads: Downloads,
         engine: Engine,
+        edits: EditRoutes,
         *,
         public_url: str,
     ) -> None:
@@ -34,6 +38,7 @@ class Routes:
         self._http_tasks = http_tasks
         self._downloads = downloads
         self._engine = engine
+        self._edits = edits
         self._public_url = public_url.rstrip("/")
         self._connections: set[Connection] = set()
         self.is_ready = False
@@ -43,6 +48,7 @@ class Routes:
         return [
             WebSocketRoute("/v1", self._connect),
             Route("/v1", self._post, methods=["POST"]),
+            *self._edits.table(self._base_url),
             Route("/im/{folder}/{file}", self._downloads.serve_result, methods=["GET"]),
             Route("/up/{folder}/{file}", self._downloads.serve_upload, methods=["GET"]),
             Route("/docs/errors", self._explain_errors, methods=["GET"]),
@@ -66,7 +72,7 @@ class Routes:
             self._reception,
             peer,
             base_url=self._base_url(socket),
-            address=_address(socket),
+            address=address_of(socket),
         )
         self._connections.add(connection)
         with self._reception.metrics.connections.track_inprogress():
@@ -77,7 +83,7 @@ class Routes:
 
     async def _post(self, request: Request) -> Response:
         return await self._http_tasks.answer(
-            request, base_url=self._base_url(request), address=_address(request)
+            request, base_url=self._base_url(request), address=address_of(request)
         )
 
     async def _explain_errors(self, _: Request) -> Response:
@@ -105,7 +111,3 @@ class Routes:
         host, port = connection.scope["server"]
         scheme = "https" if connection.scope["scheme"] in ("https", "wss") else "http"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-def _address(connection: HTTPConnection) -> str:
-    return connection.client.host if connection.client else ""

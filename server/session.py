@@ -36,7 +36,8 @@ class Session:
     def confirm(self, upto: int | None = None) -> int | None:
         """Take results that were sent as received; return the last of them, if there are any.
 
-        A frame or a pong that comes after a result shows that the client got it.
+        The pong to a ping that was sent after a result shows that the client got it; a frame does
+        not, for it may have been on its way when the result left.
         """
         last = None
         while self._sent and (upto is None or self._sent[0][0] <= upto):

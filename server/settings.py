@@ -11,11 +11,15 @@ import msgspec
 from inference.batcher import BatchSettings
 from inference.coding import PictureLimits
 from inference.inputs.fetch import FetchSettings
+from inference.journal import JournalSettings
 from inference.local_engine import LocalEngineSettings
 from inference.models import ModelSettings
+from inference.moderation import ModerationSettings
 from inference.sessions import SessionSettings
 from inference.stores import StoreSettings
+from server.deliveries import DeliverySettings
 from server.edge import EdgeSettings
+from server.edit_quota import EditSettings
 from server.limits import LifeSettings, SocketLimits
 from server.pricing import PriceSettings
 
@@ -53,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Everything that an operator may decide."""
 
     data_dir: Path = Path("~/.local/share/cutwire")
-    """Keys, signing secret, stored pictures."""
+    """Keys, signing secret, tasks and charges, stored pictures."""
     public_url: str = ""
     """How clients reach the service; empty: the address that it listens on."""
     allow_private_networks: bool = False
@@ -61,13 +65,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     edge: EdgeSettings = EdgeSettings()
     limits: SocketLimits = SocketLimits()
+    edits: EditSettings = EditSettings()
     lives: LifeSettings = LifeSettings()
+    deliveries: DeliverySettings = DeliverySettings()
     work: WorkSettings = WorkSettings()
     pictures: PictureLimits = PictureLimits()
     fetch: FetchSettings = FetchSettings()
     store: StoreSettings = StoreSettings()
     engine: LocalEngineSettings = LocalEngineSettings()
+    journal: JournalSettings = JournalSettings()
     models: ModelSettings = ModelSettings()
+    moderation: ModerationSettings = ModerationSettings()
     sessions: SessionSettings = SessionSettings()
     batching: BatchSettings = BatchSettings()
     prices: PriceSettings = PriceSettings()

@@ -1,10 +1,11 @@
-"""The end of every task: one metric, one log line, its inline pictures dropped."""
+"""The end of every task: its price, one metric, one log line, its inline pictures dropped."""
 
 from __future__ import annotations
 
 import logging
 import time
-from decimal import Decimal
+
+import msgspec
 
 from inference.stores import Store
 from protocol.errors import StorageUnavailable
@@ -17,21 +18,25 @@ _log = logging.getLogger("cutwire.tasks")
 
 
 class Settlement:
-    """Told once for each task that ended, before its outcome is delivered."""
+    """Told once for each task that ended: its outcome is on the disk, and not delivered yet."""
 
     def __init__(self, metrics: Metrics, prices: PriceTable, store: Store) -> None:
         self._metrics = metrics
         self._prices = prices
         self._store = store
 
+    def priced(self, outcome: Outcome) -> Outcome:
+        """Fix what a task costs; one that failed costs nothing."""
+        if outcome.product is None:
+            return outcome
+        cost = self._prices.price(outcome.job.task, outcome.product)
+        return msgspec.structs.replace(outcome, cost=cost)
+
     async def settled(self, outcome: Outcome) -> None:
         """Count and log a task, and forget the pictures that came inside it."""
         seconds = max(0.0, time.time() - outcome.job.submitted_at)
-        cost = Decimal(0)
-        if outcome.product is not None:
-            cost = self._prices.price(outcome.job.task, outcome.product)
-        self._metrics.settled(outcome, seconds, cost)
-        self._log(outcome, seconds, cost)
+        self._metrics.settled(outcome, seconds)
+        self._log(outcome, seconds)
         for source in outcome.job.images.values():
             if isinstance(source, StoredImage) and not source.image_uuid:
                 await self._drop(source.key)
@@ -43,7 +48,7 @@ class Settlement:
             _log.warning("input not deleted; it expires later", extra={"detail": exc.detail})
 
     @staticmethod
-    def _log(outcome: Outcome, seconds: float, cost: Decimal) -> None:
+    def _log(outcome: Outcome, seconds: float) -> None:
         job, fault = outcome.job, outcome.fault
         extra = {
             "task_type": job.task.task_type,
@@ -53,7 +58,7 @@ class Settlement:
             "stages_ms": outcome.stages_ms,
         }
         if fault is None:
-            _log.info("task done", extra=extra | {"cost_usd": str(cost)})
+            _log.info("task done", extra=extra | {"cost_usd": str(outcome.cost)})
         else:
             code = code_of(fault.error())
             _log.info("task failed", extra=extra | {"code": code, "detail": fault.detail})

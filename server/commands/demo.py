@@ -1,4 +1,4 @@
-"""`cutwire demo`: start a service, cut out some photographs, stop it."""
+"""`cutwire demo`: start a service, run every task on some photographs, stop it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from server.demo.client import Answer, run_tasks
+from server.demo.client import WISHES, Answer, run_tasks
 from server.demo.pictures import Photo, own_photos, sample_photos
 from server.demo.running import running_service
 from server.demo.sheet import draw_sheet
@@ -20,7 +20,7 @@ def add_parser(commands: Any) -> None:
     """Describe the command."""
     parser = commands.add_parser(
         "demo",
-        help="cut out some photographs and look at them",
+        help="run every task on some photographs and look at them",
         description="Start a service, send it one array of tasks over one WebSocket, show each "
         "reply as it arrives, write the cut-outs and a contact sheet, stop the service.",
     )
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     with console.status("starting the service …"), running_service() as (base_url, key):
         console.print(f"service ready at {base_url} after {time.monotonic() - begun:.1f} s")
-        console.print(f"one array of {2 * len(photos)} tasks over one WebSocket:")
+        console.print(f"one array of {len(WISHES) * len(photos)} tasks over one WebSocket:")
         answers = asyncio.run(_collect(console, base_url, key, photos))
     _write(options.out, photos, answers)
     for name in sorted(path.name for path in options.out.iterdir()):
@@ -64,7 +64,5 @@ def _write(out: Path, photos: list[Photo], answers: list[Answer]) -> None:
     images = {(answer.photo, answer.wish): answer.data for answer in answers}
     for photo in photos:
         (out / f"{photo.name}.png").write_bytes(images[photo.name, "cut-out"])
-    rows = [
-        (photo.data, images[photo.name, "mask"], images[photo.name, "cut-out"]) for photo in photos
-    ]
-    draw_sheet(rows, out / "contact-sheet.png")
+    rows = [[photo.data, *(images[photo.name, wish] for wish in WISHES)] for photo in photos]
+    draw_sheet(["photo", *WISHES], rows, out / "contact-sheet.png")

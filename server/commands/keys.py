@@ -10,10 +10,14 @@ from typing import Any
 
 import msgspec
 
+from protocol.decoding import task_types
 from protocol.errors import InvalidParameter
-from server.app import prepare_data_dir
+from protocol.words import listed
 from server.auth import TENANT_PATTERN, KeyFile, new_key, stored_key
 from server.commands.common import add_settings_options, read_settings
+from server.data_dir import prepare_data_dir
+from server.deliveries import WebhookSecrets
+from server.signing import load_secret
 
 
 def add_parser(commands: Any) -> None:
@@ -28,6 +32,12 @@ def add_parser(commands: Any) -> None:
     create = actions.add_parser("create", help="make a key and show it")
     create.add_argument("--tenant", default="default", help="whose key it is (default: default)")
     create.add_argument("--label", default="", help="a note for the listing")
+    create.add_argument(
+        "--task-types",
+        default="",
+        metavar="TYPE,TYPE",
+        help="allow these task types only (default: all)",
+    )
     create.set_defaults(run=_create)
     listing = actions.add_parser("list", help="list keys, without the keys themselves")
     listing.add_argument("--json", action="store_true", help="for scripts")
@@ -35,17 +45,28 @@ def add_parser(commands: Any) -> None:
     revoke = actions.add_parser("revoke", help="revoke a key")
     revoke.add_argument("id", help="the id that `cutwire keys list` shows")
     revoke.set_defaults(run=_revoke)
-    for action in (create, listing, revoke):
+    webhook_secret = actions.add_parser(
+        "webhook-secret",
+        help="show what a tenant's webhooks are signed with",
+        description="Show what a tenant's webhooks are signed with, for its receivers: the secret "
+        "of Standard Webhooks. Webhooks of the edit endpoints are signed with the API key instead.",
+    )
+    webhook_secret.add_argument("--tenant", default="default", help="whose (default: default)")
+    webhook_secret.set_defaults(run=_show_webhook_secret)
+    for action in (create, listing, revoke, webhook_secret):
         add_settings_options(action)
 
 
 def _create(options: argparse.Namespace) -> int:
-    if not re.match(TENANT_PATTERN, options.tenant):
+    _check_tenant(options.tenant)
+    allowed = tuple(name for name in options.task_types.split(",") if name)
+    unknown = set(allowed) - set(task_types())
+    if unknown:
         raise InvalidParameter(
-            "--tenant must be 1 to 63 lower-case letters, digits, '-', '_' and '.'."
+            f"--task-types names {listed(sorted(unknown))}; known are {listed(task_types())}."
         )
     file, key = _file(options), new_key()
-    file.save([*file.load(), stored_key(key, options.tenant, options.label)])
+    file.save([*file.load(), stored_key(key, options.tenant, options.label, allowed)])
     sys.stdout.write(f"{key}\n")
     return 0
 
@@ -54,7 +75,13 @@ def _list(options: argparse.Namespace) -> int:
     keys = _file(options).load()
     if options.json:
         shown = [
-            {"id": key.id, "tenant": key.tenant, "label": key.label, "createdAt": key.created_at}
+            {
+                "id": key.id,
+                "tenant": key.tenant,
+                "label": key.label,
+                "createdAt": key.created_at,
+                "taskTypes": key.task_types,
+            }
             for key in keys
         ]
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n")
@@ -74,6 +101,20 @@ def _revoke(options: argparse.Namespace) -> int:
     file.save(kept)
     sys.stdout.write("Revoked.\n")
     return 0
+
+
+def _show_webhook_secret(options: argparse.Namespace) -> int:
+    _check_tenant(options.tenant)
+    secret = load_secret(prepare_data_dir(read_settings(options).data_dir))
+    sys.stdout.write(f"{WebhookSecrets(secret).shown(options.tenant)}\n")
+    return 0
+
+
+def _check_tenant(tenant: str) -> None:
+    if not re.match(TENANT_PATTERN, tenant):
+        raise InvalidParameter(
+            "--tenant must be 1 to 63 lower-case letters, digits, '-', '_' and '.'."
+        )
 
 
 def _file(options: argparse.Namespace) -> KeyFile:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from server.app import build_service, prepare_data_dir
+from server.app import build_service
 from server.auth import TENANT_PATTERN, KeyFile, StoredKey, new_key, stored_key
 from server.commands.common import add_settings_options, read_settings
+from server.data_dir import hold_data_dir, prepare_data_dir
 from server.edge import serve
 from server.logs import set_up_logging
 
@@ -64,15 +65,16 @@ def run(options: argparse.Namespace) -> int:
     )
     set_up_logging(settings.logs.level, settings.logs.style)
     data_dir = prepare_data_dir(settings.data_dir)
-    fresh_key = _first_key(data_dir, options.api_key)
-    service = build_service(settings, options.api_key)
+    with hold_data_dir(data_dir):
+        fresh_key = _first_key(data_dir, options.api_key)
+        service = build_service(settings, options.api_key)
 
-    def announce(base_url: str) -> None:
-        if options.url_file is not None:
-            _write_aside(options.url_file, base_url)
-        _welcome(settings.public_url or base_url, fresh_key)
+        def announce(base_url: str) -> None:
+            if options.url_file is not None:
+                _write_aside(options.url_file, base_url)
+            _welcome(settings.public_url or base_url, fresh_key)
 
-    return serve(service.app, settings.edge, announce, service.drain)
+        return serve(service.app, settings.edge, announce, service.drain)
 
 
 def _first_key(data_dir: Path, given: Sequence[StoredKey]) -> str | None:

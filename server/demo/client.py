@@ -27,19 +27,29 @@ class Answer:
     data: bytes
 
 
+WISHES: dict[str, dict[str, Any]] = {
+    "mask": {"taskType": "removeBackground", "settings": {"returnOnlyMask": True}},
+    "cut-out": {"taskType": "removeBackground"},
+    "crop": {"taskType": "imageForegroundCrop", "settings": {"padding": 24}},
+    "product": {"taskType": "imageProductCutout"},
+    "blur": {"taskType": "imageBackgroundBlur", "settings": {"scale": 5}},
+    "masks": {"taskType": "imageMasking"},
+    "erase": {"taskType": "imageErase", "settings": {"maskType": "automatic"}},
+}
+"""What is asked of each photo, in the order of the sheet's columns."""
+
+
 def tasks_for(photo: Photo) -> dict[str, dict[str, Any]]:
-    """Make the tasks of a photo: a cut-out with refined hair and edges, and its mask."""
+    """Make a task of each kind for a photo; what is erased is an ellipse near its middle."""
     common = {
-        "taskType": "removeBackground",
-        "inputImage": base64.b64encode(photo.data).decode(),
+        "inputImage": _base64(photo.data),
         "outputType": "base64Data",
         "outputFormat": "PNG",
         "includeCost": True,
     }
-    return {
-        "cut-out": common | {"taskUUID": str(uuid.uuid4())},
-        "mask": common | {"taskUUID": str(uuid.uuid4()), "settings": {"returnOnlyMask": True}},
-    }
+    tasks = {wish: common | task | {"taskUUID": str(uuid.uuid4())} for wish, task in WISHES.items()}
+    tasks["erase"]["maskImage"] = _base64(photo.hole)
+    return tasks
 
 
 async def run_tasks(base_url: str, key: str, photos: Sequence[Photo]) -> AsyncIterator[Answer]:
@@ -65,8 +75,14 @@ async def run_tasks(base_url: str, key: str, photos: Sequence[Photo]) -> AsyncIt
                     wish,
                     time.monotonic() - begun,
                     result["cost"],
-                    base64.b64decode(result["imageBase64Data"]),
+                    base64.b64decode(
+                        result.get("imageBase64Data") or result["maskImageBase64Data"]
+                    ),
                 )
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 async def _log_in(socket: ClientConnection, key: str) -> None:

@@ -1,26 +1,34 @@
-"""The contact sheet: photo, mask and cut-out side by side, one row a picture."""
+"""The contact sheet: the photo and what every task makes of it, one row a picture."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-CELL = 320
-GAP = 16
+CELL = 280
+GAP = 14
+TITLE = 30
 CHECK = 16
 LIGHT, DARK, PAPER = (250, 250, 250), (221, 224, 229), (255, 255, 255)
+INK = (40, 44, 52)
 
 
-def draw_sheet(rows: list[tuple[bytes, bytes, bytes]], target: Path) -> None:
-    """Draw (photo, mask, cut-out) of each picture, the cut-out on a chequerboard; RGB PNG."""
-    width, height = 3 * CELL + 4 * GAP, len(rows) * (CELL + GAP) + GAP
+def draw_sheet(titles: Sequence[str], rows: Sequence[Sequence[bytes]], target: Path) -> None:
+    """Draw the pictures of each row under their titles, cut-outs on a chequerboard; RGB PNG."""
+    width = len(titles) * (CELL + GAP) + GAP
+    height = len(rows) * (CELL + GAP) + GAP + TITLE
     sheet = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for column, title in enumerate(titles):
+        middle = GAP + column * (CELL + GAP) + CELL // 2
+        draw.text((middle, GAP + TITLE // 2), title, INK, ImageFont.load_default(18), anchor="mm")
     for row, images in enumerate(rows):
         for column, data in enumerate(images):
-            cell = _cell(data)
-            sheet.paste(cell, (GAP + column * (CELL + GAP), GAP + row * (CELL + GAP)))
+            place = (GAP + column * (CELL + GAP), GAP + TITLE + row * (CELL + GAP))
+            sheet.paste(_cell(data), place)
     sheet.save(target)
 
 

@@ -1,5 +1,6 @@
 """What a client is told that the edge turns away: status, code and a sentence."""
 
+import uuid
 from collections.abc import Iterable
 from http import HTTPStatus
 
@@ -14,8 +15,14 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
     def body(self) -> bytes:
-        """Build the errors body of the task dialect."""
-        return msgspec.json.encode({"errors": [{"code": self.code, "message": self.message}]})
+        """Build a body in which both dialects find their error: it is not known which is spoken."""
+        told = {"code": self.status.value, "message": self.message, "details": self.code}
+        body = {
+            "errors": [{"code": self.code, "message": self.message}],
+            "error": told,
+            "request_id": str(uuid.uuid4()),
+        }
+        return msgspec.json.encode(body)
 
     def response(self, headers: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
         """Build the whole HTTP response."""
