@@ -15,7 +15,7 @@ UV := $(shell command -v uv 2>/dev/null)
 HAS_NVIDIA := $(wildcard /proc/driver/nvidia/version)$(shell nvidia-smi -L 2>/dev/null)
 LOCK ?= $(if $(strip $(HAS_NVIDIA)),requirements-cuda.lock,requirements.lock)
 
-PATHS := server inference protocol tests benchmarks deploy
+PATHS := server inference protocol tests benchmarks docs deploy
 
 # What the demo works on: IMAGE=mine.jpg, or else scikit-image's samples.
 IMAGE ?=
