@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from inference import journal, ledger
 from inference.batcher import Batcher
@@ -32,6 +33,7 @@ from inference.pixel_budget import PixelBudget
 from inference.sessions import choose_providers, open_session
 from inference.stores import Store, open_store
 from inference.worker import Worker
+from protocol.errors import CutwireError
 from server import deliveries
 from server.auth import KeyFile, KeyRing, StoredKey, WrongKeys
 from server.data_dir import prepare_data_dir
@@ -66,6 +68,7 @@ from server.session_registry import SessionRegistry
 from server.settings import Settings
 from server.settlement import Settlement
 from server.signing import UrlSigner, load_secret
+from server.start_failure import PlainStart, StartFailure
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +77,7 @@ _log = logging.getLogger(__name__)
 class Service:
     """A wired service: an ASGI application, and how to drain it."""
 
-    app: Starlette
+    app: ASGIApp
     routes: Routes
 
     async def drain(self) -> None:
@@ -150,24 +153,30 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     machine = _Machine(settings, store, threads, catalogue, classifier, engine, metrics)
     janitor = Janitor(sessions, dispatcher, store, record, settings.lives)
 
+    failure = StartFailure()
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with (
-            database.opened(journal.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA),
-            post.running(),
-            machine.running(routes),
-            asyncio.TaskGroup() as group,
-        ):
-            sweeping = group.create_task(janitor.run())
-            yield
-            sweeping.cancel()
+        try:
+            async with (
+                database.opened(journal.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA),
+                post.running(),
+                machine.running(routes),
+                asyncio.TaskGroup() as group,
+            ):
+                sweeping = group.create_task(janitor.run())
+                yield
+                sweeping.cancel()
+        except CutwireError as error:
+            failure.reason = error
+            raise
 
     app = Starlette(
         routes=routes.table(),
         lifespan=lifespan,
         exception_handlers={404: answer_http_error, 405: answer_http_error},
     )
-    return Service(app, routes)
+    return Service(PlainStart(app, failure), routes)
 
 
 @dataclass(frozen=True, slots=True)
