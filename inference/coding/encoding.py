@@ -11,6 +11,7 @@ from PIL import Image
 
 from inference.coding.colour import srgb_profile
 from inference.coding.fastpng import write_png
+from inference.coding.layout import to_image
 from inference.picture import Picture
 from protocol.errors import ResultTooLarge
 
@@ -62,19 +63,16 @@ def _png(colours: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> bytes:
 
 
 def _pillow_png(colours: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> bytes:
-    image = Image.fromarray(colours)
-    if alpha is not None:
-        image.putalpha(Image.fromarray(alpha))
-    return _save(image, "PNG", compress_level=1)
+    return _save(to_image(colours, alpha), "PNG", compress_level=1)
 
 
 def _jpg(colours: NDArray[np.uint8], quality: int) -> bytes:
     # 4:4:4 where quality is asked for; a grey picture carries no RGB profile.
     subsampling = 0 if quality >= _FULL_CHROMA_QUALITY else 2
     if colours.ndim == 2:
-        return _save(Image.fromarray(colours), "JPEG", quality=quality)
+        return _save(to_image(colours), "JPEG", quality=quality)
     return _save(
-        Image.fromarray(colours),
+        to_image(colours),
         "JPEG",
         quality=quality,
         subsampling=subsampling,
@@ -89,9 +87,7 @@ def _webp(picture: Picture, quality: int, lossless: bool) -> bytes:
             f"{_LIMIT_WEBP_SIDE:,} a side. Ask for PNG instead.",
             parameter="outputFormat",
         )
-    image = Image.fromarray(picture.rgb)
-    if picture.alpha is not None:
-        image.putalpha(Image.fromarray(picture.alpha))
+    image = to_image(picture.rgb, picture.alpha)
     # Lossless, `quality` means effort: 0 is the fastest. `exact` keeps colours under alpha 0.
     return _save(
         image,

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.coding.layout import find_whole
+
 Pixels = NDArray[np.uint8]
 Filter = Callable[[Pixels, Pixels, Pixels, int], None]
 
@@ -54,24 +56,30 @@ def _filtered(
     height, width = colours.shape[:2]
     stride = width * channels
     rows = max(1, _STRIP_BYTES // stride)
-    above = np.zeros((1, stride), np.uint8)
     for top in range(0, height, rows):
-        strip = _interleave(colours, alpha, top, min(top + rows, height))
-        out = np.empty((len(strip), 1 + stride), np.uint8)
+        bottom = min(top + rows, height)
+        block = _interleave(colours, alpha, max(0, top - 1), bottom)
+        if top == 0:
+            block = np.concatenate([np.zeros((1, stride), np.uint8), block])
+        out = np.empty((bottom - top, 1 + stride), np.uint8)
         out[:, 0] = number
-        row_filter(strip, np.concatenate([above, strip[:-1]]), out[:, 1:], channels)
-        above = strip[-1:]
+        row_filter(block[1:], block[:-1], out[:, 1:], channels)
         yield out
 
 
 def _interleave(colours: Pixels, alpha: Pixels | None, top: int, bottom: int) -> Pixels:
+    """Return rows of pixels whose bytes lie together; no copy where they do so already."""
     strip = colours[top:bottom]
-    if alpha is None:
+    whole = find_whole(colours, alpha)
+    if whole is not None:
+        return whole[top:bottom].reshape(bottom - top, -1)
+    if alpha is None and strip.flags.c_contiguous:
         return strip.reshape(bottom - top, -1)
-    out = np.empty((*strip.shape[:2], 4), np.uint8)
+    out = np.empty((*strip.shape[:2], 3 if alpha is None else 4), np.uint8)
     for band in range(3):
         out[..., band] = strip[..., band]
-    out[..., 3] = alpha[top:bottom]
+    if alpha is not None:
+        out[..., 3] = alpha[top:bottom]
     return out.reshape(bottom - top, -1)
 
 
@@ -111,9 +119,12 @@ def _up(rows: Pixels, above: Pixels, out: Pixels, _channels: int) -> None:
 
 
 def _average(rows: Pixels, above: Pixels, out: Pixels, channels: int) -> None:
-    left = np.zeros_like(rows)
-    left[:, channels:] = rows[:, :-channels]
-    np.subtract(rows, (left & above) + ((left ^ above) >> 1), out=out)
+    np.subtract(rows[:, :channels], above[:, :channels] >> 1, out=out[:, :channels])
+    left, above = rows[:, :-channels], above[:, channels:]
+    mean = left ^ above
+    mean >>= 1
+    mean += left & above
+    np.subtract(rows[:, channels:], mean, out=out[:, channels:])
 
 
 _FILTERS: tuple[tuple[int, Filter], ...] = ((2, _up), (0, _none), (1, _sub), (3, _average))

@@ -6,18 +6,26 @@ leaks, and they cost the fewest bytes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.picture import Picture
-from inference.steps.foreground import estimate_foreground
-from inference.steps.sampling import chunks
+from inference.steps.foreground import is_soft, write_foreground
+from inference.steps.sampling import as_pixels, replace, tiles
 
 Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 ColourAlpha = tuple[int, int, int, int]
 
 _WHITE: Colour = (255, 255, 255)
+_STRIP_PIXELS = 1 << 16
+
+
+def must_detect(picture: Picture, *, force_background_detection: bool) -> bool:
+    """Tell whether `combine_alpha` needs a mask for this picture."""
+    return picture.alpha is None or force_background_detection
 
 
 def combine_alpha(
@@ -45,66 +53,74 @@ def multiply_alpha(first: Bytes, second: Bytes) -> Bytes:
 
 def cut_out(picture: Picture, alpha: Bytes) -> Picture:
     """Keep the subject: true foreground colours, straight alpha, 0, 0, 0 where alpha is 0."""
-    rgb = _subject_colours(picture, alpha)
-    return Picture(_where_absent(rgb, alpha, (0, 0, 0)), alpha)
+    rgba = _cut(picture, alpha)
+    return Picture(rgba[..., :3], rgba[..., 3])
 
 
 def paint_behind(picture: Picture, alpha: Bytes, rgba: ColourAlpha) -> Picture:
     """Cut out the subject and lay a colour (all 0..255) behind it and its soft edges."""
-    return _over(_subject_colours(picture, alpha), alpha, rgba)
+    return _lay_over(_cut(picture, alpha), rgba)
 
 
 def flatten(picture: Picture, rgb: Colour = _WHITE) -> Picture:
     """Lay an opaque colour behind a picture; its colours are taken as they are."""
     if picture.alpha is None:
         return picture
-    return _over(picture.rgb, picture.alpha, (*rgb, 255))
+    return _lay_over(_join(picture.rgb, picture.alpha), (*rgb, 255))
 
 
-def _subject_colours(picture: Picture, alpha: Bytes) -> Bytes:
-    """Estimate the foreground's colours, except where the picture's own alpha is soft.
+def _cut(picture: Picture, alpha: Bytes) -> Bytes:
+    """Return H×W×4: true foreground colours, except where the picture's own alpha is soft.
 
     Straight colours under an alpha of the picture's own hold no background any more.
     """
-    if picture.alpha is None:
-        return estimate_foreground(picture.rgb, alpha)
-    mixed = picture.alpha == 255
-    if not (mixed & (alpha > 0) & (alpha < 255)).any():
-        return picture.rgb
-    estimated = estimate_foreground(picture.rgb, alpha)
-    return np.where(mixed[..., np.newaxis], estimated, picture.rgb)
+    rgba = _join(picture.rgb, alpha)
+    mixed = is_soft(alpha)
+    if picture.alpha is not None:
+        mixed &= picture.alpha == 255
+    write_foreground(picture.rgb, alpha, mixed, rgba)
+    return rgba
 
 
-def _over(rgb: Bytes, alpha: Bytes, behind: ColourAlpha) -> Picture:
-    """The over operator in straight alpha; only soft pixels are computed."""
-    density = behind[3]
-    result = _where_absent(rgb, alpha, behind[:3] if density else (0, 0, 0))
-    total = np.where(alpha > 0, alpha, np.uint8(density))
-    pixels = np.flatnonzero((alpha > 0) & (alpha < 255))
-    fronts, shares = rgb.reshape(-1, 3), alpha.ravel()
-    for part in chunks(pixels.size):
-        some = pixels[part]
-        colours, totals = _mix(fronts[some], shares[some], behind)
-        result.reshape(-1, 3)[some] = colours
-        total.ravel()[some] = totals
-    return Picture(result, None if density == 255 else total)
+def _join(rgb: Bytes, alpha: Bytes) -> Bytes:
+    """Return H×W×4, all 0 where alpha is 0."""
+    rgba = np.empty((*alpha.shape, 4), np.uint8)
+    for rows in _strips(alpha):
+        part = rgba[rows]
+        for band in range(3):
+            part[..., band] = rgb[rows][..., band]
+        part[..., 3] = alpha[rows]
+        as_pixels(part)[...] *= alpha[rows] > 0
+    return rgba
 
 
-def _mix(front: Bytes, alpha: Bytes, behind: ColourAlpha) -> tuple[Bytes, Bytes]:
-    """Lay n×3 colours of n alphas over one colour; return colours and alphas."""
-    share = alpha * np.float32(1 / 255)
-    rest = (1 - share) * np.float32(behind[3] / 255)
-    both = share + rest
-    weight = (share / both)[:, np.newaxis]
-    back = np.array(behind[:3], np.float32)
-    colours = (front - back) * weight + (back + np.float32(0.5))
-    return colours.astype(np.uint8), (both * 255 + np.float32(0.5)).astype(np.uint8)
+def _lay_over(rgba: Bytes, behind: ColourAlpha) -> Picture:
+    """The over operator in straight alpha, in place; only soft pixels are computed."""
+    alpha = rgba[..., 3].copy()
+    colour = np.array(behind if behind[3] else (0, 0, 0, 0), np.uint8).view(np.uint32)[0]
+    for rows in _strips(alpha):
+        as_pixels(rgba[rows])[...] += (alpha[rows] == 0) * colour
+    soft = is_soft(alpha)
+    for tile in tiles(soft):
+        replace(as_pixels(rgba[tile]), as_pixels(_mix(rgba[tile], behind)), soft[tile])
+    return Picture(rgba[..., :3], None if behind[3] == 255 else rgba[..., 3])
 
 
-def _where_absent(rgb: Bytes, alpha: Bytes, colour: Colour) -> Bytes:
-    """Copy a picture, one colour where alpha is 0; band by band is thrice as fast as at once."""
-    present = alpha > 0
-    result = np.empty(rgb.shape, np.uint8)
+def _mix(front: Bytes, behind: ColourAlpha) -> Bytes:
+    """Lay h×w×4 pixels over one colour; where alpha is 0 the result means nothing."""
+    share = front[..., 3] * np.float32(1 / 255)
+    both = share + (1 - share) * np.float32(behind[3] / 255)
+    weight = share / np.maximum(both, np.float32(1 / 255))
+    result = np.empty_like(front)
     for band in range(3):
-        result[..., band] = np.where(present, rgb[..., band], np.uint8(colour[band]))
+        back = np.float32(behind[band])
+        result[..., band] = (front[..., band] - back) * weight + (back + np.float32(0.5))
+    result[..., 3] = both * np.float32(255) + np.float32(0.5)
     return result
+
+
+def _strips(alpha: Bytes) -> Iterator[slice]:
+    """Cut the rows so that the temporaries of each strip stay in the cache."""
+    rows = max(1, _STRIP_PIXELS // alpha.shape[1])
+    for top in range(0, alpha.shape[0], rows):
+        yield slice(top, top + rows)

@@ -1,24 +1,18 @@
 """How does a small alpha follow the edges of a large picture: alpha ≈ a·I + b in each window.
 
 The guided filter of He, Sun and Tang (2013) in the fast form of He and Sun (2015): the models are
-fitted at reduced size by ridge regression and evaluated at full size. Both happen only where they
-are asked for, since an alpha is flat nearly everywhere.
+fitted at reduced size by ridge regression and evaluated at full size, there only where they are
+asked for, since an alpha is flat nearly everywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-from numpy.typing import NDArray
 
-from inference.steps.sampling import Sampler, chunks
-
-Plane = NDArray[np.float32]
-Indices = NDArray[np.intp]
+from inference.steps.sampling import Bytes, Enlarger, Flags, Planes, replace, tiles
 
 
-def grow(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+def grow(mask: Flags, radius: int) -> Flags:
     """Widen an h×w mask by `radius` pixels in all directions, square."""
     for _ in range(radius):
         wide = mask.copy()
@@ -30,91 +24,103 @@ def grow(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     return mask
 
 
-def fit_models(
-    rgb: NDArray[np.uint8],
-    alpha: Plane,
-    where: NDArray[np.bool_],
-    *,
-    radius: int,
-    epsilon: float,
-) -> Plane:
-    """Fit alpha ≈ a·I + b (I in 0..1) around the pixels `where`; return h×w×4 float32 (a, b).
+def fit_models(rgb: Bytes, alpha: Planes, where: Flags, *, radius: int, epsilon: float) -> Planes:
+    """Fit alpha ≈ a·I + b (I in 0..1) at the pixels `where`; return 4×h×w float32 (a, b).
 
     Each model is the mean of those of the (2·radius+1)² windows that hold the pixel; elsewhere it
     is the alpha itself. A window whose colour varies less than `epsilon` counts as flat (a = 0).
     """
-    height, width = alpha.shape
-    offsets = list(_offsets(radius, width + 4 * radius))
-    padded = _pad(rgb, alpha, 2 * radius)
-    windows = np.flatnonzero(np.pad(grow(np.pad(where, radius), radius), radius))
-    fitted = np.zeros((padded.shape[1], 4), np.float32)
-    fitted[windows] = _ridge(_moments(padded, windows, offsets), epsilon)
-    inside = np.flatnonzero(np.pad(where, 2 * radius))
-    total = np.zeros((inside.size, 4), np.float32)
-    for offset in offsets:
-        total += fitted.take(inside + offset, 0)
-    models = np.zeros((height, width, 4), np.float32)
-    models[..., 3] = alpha
-    models[where] = total * np.float32(1 / len(offsets))
+    models = np.zeros((4, *alpha.shape), np.float32)
+    models[3] = alpha
+    rows = np.flatnonzero(where.any(axis=1))
+    if rows.size == 0:
+        return models
+    columns = np.flatnonzero(where.any(axis=0))
+    place = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    planes = _around(rgb, alpha, place, 2 * radius)
+    share = 1 / (2 * radius + 1) ** 2
+    for slot, plane in enumerate(_ridge(planes, radius, epsilon)):
+        mean = _sum_windows(plane, radius)
+        mean *= np.float32(share)
+        np.copyto(models[slot][place], mean, where=where[place])
     return models
 
 
-def _offsets(radius: int, stride: int) -> Iterator[int]:
-    for row in range(-radius, radius + 1):
-        for column in range(-radius, radius + 1):
-            yield row * stride + column
+def _around(rgb: Bytes, alpha: Planes, place: tuple[slice, slice], border: int) -> list[Planes]:
+    """Return red, green, blue in 0..255 and alpha of a part, widened by what lies around it.
+
+    Beyond the frame lie its edge pixels.
+    """
+    index = np.ix_(
+        *(
+            np.arange(span.start - border, span.stop + border).clip(0, length - 1)
+            for span, length in zip(place, alpha.shape, strict=True)
+        )
+    )
+    wide = rgb[index]
+    return [*(wide[..., band].astype(np.float32) for band in range(3)), alpha[index]]
 
 
-def _pad(rgb: NDArray[np.uint8], alpha: Plane, border: int) -> Plane:
-    """Return 4 flat planes, red, green, blue and alpha, widened by their edge pixels."""
-    height, width = alpha.shape
-    rows = np.clip(np.arange(-border, height + border), 0, height - 1)
-    columns = np.clip(np.arange(-border, width + border), 0, width - 1)
-    wide = rgb[rows][:, columns]
-    planes = np.empty((4, *wide.shape[:2]), np.float32)
-    for band in range(3):
-        np.multiply(wide[..., band], np.float32(1 / 255), out=planes[band])
-    planes[3] = alpha[rows][:, columns]
-    return planes.reshape(4, -1)
+def _sum_windows(plane: Planes, radius: int) -> Planes:
+    """Sum each (2·radius+1)² window that lies within the plane."""
+    return _sum_runs(_sum_runs(plane, 2 * radius + 1).T, 2 * radius + 1).T
 
 
-def _moments(planes: Plane, windows: Indices, offsets: list[int]) -> Plane:
-    """Return, for each window, the means of r, g, b, p and of rr rg rb gg gb bb pr pg pb."""
-    total = np.zeros((13, windows.size), np.float32)
-    for offset in offsets:
-        r, g, b, p = (plane.take(windows + offset) for plane in planes)
-        values = (r, g, b, p, r * r, r * g, r * b, g * g, g * b, b * b, p * r, p * g, p * b)
-        for slot, value in enumerate(values):
-            total[slot] += value
-    total *= np.float32(1 / len(offsets))
+def _sum_runs(plane: Planes, length: int) -> Planes:
+    """Sum each `length` neighbouring rows."""
+    stop = plane.shape[0] - length + 1
+    total = plane[:stop] + plane[1 : stop + 1]
+    for first in range(2, length):
+        total += plane[first : stop + first]
     return total
 
 
-def _ridge(mean: Plane, epsilon: float) -> Plane:
-    """Solve (cov(I) + epsilon) a = cov(I, alpha) for every window by Cramer's rule."""
-    exact = mean.astype(np.float64)  # nearly flat windows lose their digits in float32
-    r, g, b, p = exact[:4]
-    rr, rg, rb = exact[4] - r * r + epsilon, exact[5] - r * g, exact[6] - r * b
-    gg, gb, bb = exact[7] - g * g + epsilon, exact[8] - g * b, exact[9] - b * b + epsilon
-    pr, pg, pb = exact[10] - r * p, exact[11] - g * p, exact[12] - b * p
-    c_rr, c_rg, c_rb = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
-    c_gg, c_gb, c_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
-    scale = 1 / (rr * c_rr + rg * c_rg + rb * c_rb)
-    red = (c_rr * pr + c_rg * pg + c_rb * pb) * scale
-    green = (c_rg * pr + c_gg * pg + c_gb * pb) * scale
-    blue = (c_rb * pr + c_gb * pg + c_bb * pb) * scale
-    offset = p - red * r - green * g - blue * b
-    return np.stack([red, green, blue, offset], axis=1).astype(np.float32)
+def _ridge(planes: list[Planes], radius: int, epsilon: float) -> tuple[Planes, ...]:
+    """Solve (cov(I) + epsilon) a = cov(I, alpha) for every window; return a (of I in 0..1) and b.
+
+    By elimination, which float32 bears where Cramer's rule does not. The sums of products of bytes
+    in windows of 3×3 are whole numbers that float32 holds exactly.
+    """
+    count = (2 * radius + 1) ** 2
+    level = np.float32(255 * 255 * epsilon * count)
+    means = [_sum_windows(plane, radius) * np.float32(1 / count) for plane in planes]
+
+    def spread(first: int, second: int) -> Planes:
+        total = _sum_windows(planes[first] * planes[second], radius)
+        total -= means[first] * means[second] * np.float32(count)
+        if first == second:
+            total += level
+        return total
+
+    rr, rg, rb, rp = (spread(0, other) for other in range(4))
+    first = np.reciprocal(rr)
+    g_of_r, b_of_r = rg * first, rb * first
+    gg = spread(1, 1) - g_of_r * rg
+    gb = spread(1, 2) - g_of_r * rb
+    gp = spread(1, 3) - g_of_r * rp
+    second = np.reciprocal(gg)
+    b_of_g = gb * second
+    bb = spread(2, 2) - b_of_r * rb - b_of_g * gb
+    blue = (spread(2, 3) - b_of_r * rp - b_of_g * gp) / bb
+    green = gp * second - b_of_g * blue
+    red = rp * first - g_of_r * green - b_of_r * blue
+    offset = means[3] - red * means[0] - green * means[1] - blue * means[2]
+    unit = np.float32(255)
+    return tuple(
+        np.asarray(part, np.float32) for part in (red * unit, green * unit, blue * unit, offset)
+    )
 
 
-def evaluate_models(models: Plane, rgb: NDArray[np.uint8], pixels: Indices) -> Plane:
-    """Return a·I + b, within 0..1, at n flat indices of the large H×W×3 picture."""
-    height, width = rgb.shape[:2]
-    colours = rgb.reshape(-1, 3)
-    sampler = Sampler(models, height, width)
-    result = np.empty(pixels.size, np.float32)
-    for part in chunks(pixels.size):
-        model = sampler.at(pixels[part])
-        colour = colours.take(pixels[part], 0).astype(np.float32) * np.float32(1 / 255)
-        result[part] = np.einsum("ij,ij->i", model[:, :3], colour) + model[:, 3]
-    return np.clip(result, 0, 1, out=result)
+def evaluate_models(models: Planes, rgb: Bytes, where: Flags, alpha: Bytes) -> None:
+    """Write a·I + b, within 0..1 and in bytes, to the pixels `where` of the large H×W `alpha`."""
+    scaled = models.copy()
+    scaled[3] *= 255
+    scaled[3] += 0.5  # rounds where the bytes are cut off
+    enlarger = Enlarger(scaled, *alpha.shape)
+    for tile in tiles(where):
+        model, colours = enlarger.read(tile), rgb[tile].astype(np.float32)
+        value = model[3]
+        for band in range(3):
+            value += np.multiply(model[band], colours[..., band], out=model[band])
+        np.clip(value, 0, 255, out=value)
+        replace(alpha[tile], value.astype(np.uint8), where[tile])

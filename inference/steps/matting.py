@@ -59,13 +59,12 @@ def estimate_alpha(
     if window is None:
         return trimap
     _check_known(trimap, method)
-    inside = np.ascontiguousarray(rgb[window]), trimap[window]
-    if method == "exact":
-        solved = _solve_exact(*inside, check_deadline)
-    else:
-        solved = _solve_fast(*inside, prior[window], check_deadline)
     alpha = trimap.copy()
-    alpha[window][unknown[window]] = solved
+    inside = rgb[window], trimap[window]
+    if method == "exact":
+        alpha[window][unknown[window]] = _solve_exact(*inside, check_deadline)
+    else:
+        _solve_fast(*inside, prior[window], check_deadline, alpha[window])
     return alpha
 
 
@@ -103,8 +102,10 @@ def _span(places: NDArray[np.intp], length: int) -> slice:
     return slice(max(0, int(places[0]) - _MARGIN), min(length, int(places[-1]) + 1 + _MARGIN))
 
 
-def _solve_fast(rgb: Bytes, trimap: Bytes, prior: Bytes, check_deadline: CheckDeadline) -> Bytes:
-    """Return the alpha of the unknown pixels, in row order."""
+def _solve_fast(
+    rgb: Bytes, trimap: Bytes, prior: Bytes, check_deadline: CheckDeadline, result: Bytes
+) -> None:
+    """Write the alpha of the unknown pixels into the result."""
     unknown = trimap == UNKNOWN
     height, width = trimap.shape
     shrink = _shrink_factor(int(unknown.sum()), trimap.size)
@@ -124,7 +125,7 @@ def _solve_fast(rgb: Bytes, trimap: Bytes, prior: Bytes, check_deadline: CheckDe
     alpha = foreground.astype(np.float32)
     alpha[small_unknown] = np.clip(solved, 0, 1)
     models = fit_models(small_rgb, alpha, grow(small_unknown, 2), radius=1, epsilon=_MODEL_EPSILON)
-    return _to_bytes(evaluate_models(models, rgb, np.flatnonzero(unknown)))
+    evaluate_models(models, rgb, unknown, result)
 
 
 def _shrink_factor(unknown_pixels: int, pixels: int) -> float:

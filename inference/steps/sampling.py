@@ -1,64 +1,82 @@
-"""What has a small grid of values to say at given pixels of a large picture: bilinear look-ups.
+"""What has a small grid of values to say about parts of a large picture: bilinear, tile by tile.
 
-Where few pixels of the large picture matter, looking them up is cheaper than enlarging the grid.
+A bilinear enlargement is a small matrix from either side. Tiles without a pixel that matters are
+left out, the others stay in the cache, and no plane of the large picture's size is ever made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Grid = NDArray[np.float32]
-Indices = NDArray[np.intp]
+Bytes = NDArray[np.uint8]
+Planes = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+Unsigned = TypeVar("Unsigned", np.uint8, np.uint32)
+Tile = tuple[slice, slice]
 
-_CHUNK = 1 << 14
-
-
-def chunks(count: int) -> Iterator[slice]:
-    """Cut 0..count into slices so short that the temporaries of each stay in the cache."""
-    for start in range(0, count, _CHUNK):
-        yield slice(start, min(start + _CHUNK, count))
+# So small that a tile's planes stay in the cache, and that the BLAS starts no threads for them.
+_TILE_ROWS, _TILE_COLUMNS = 64, 96
 
 
-class Sampler:
-    """Looks up an h×w×c float32 grid at pixels of an H×W picture that it covers."""
-
-    def __init__(self, grid: Grid, height: int, width: int) -> None:
-        """Prepare the look-up tables of each row and column."""
-        small_height, small_width, channels = grid.shape
-        self._flat = np.ascontiguousarray(grid).reshape(-1, channels)
-        self._width = width
-        self._small_width = small_width
-        self._above, self._down = _between(small_height, height)
-        self._before, self._right = _between(small_width, width)
-        self._below = small_width if small_height > 1 else 0
-        self._beside = 1 if small_width > 1 else 0
-
-    def at(self, pixels: Indices) -> Grid:
-        """Return n×c values at n flat indices (row · W + column); best in `chunks`."""
-        rows, columns = np.divmod(pixels, self._width)
-        index = self._above[rows] * self._small_width + self._before[columns]
-        share = self._right[columns, np.newaxis]
-        upper = self._row(index, share)
-        index += self._below
-        return _mix(upper, self._row(index, share), self._down[rows, np.newaxis])
-
-    def _row(self, index: Indices, share: Grid) -> Grid:
-        return _mix(self._flat.take(index, 0), self._flat.take(index + self._beside, 0), share)
+def tiles(marked: Flags) -> Iterator[Tile]:
+    """Yield the rows and columns of tiles that hold all marked pixels of an H×W picture."""
+    height, width = marked.shape
+    lefts = np.arange(0, width, _TILE_COLUMNS)
+    for top in range(0, height, _TILE_ROWS):
+        rows = slice(top, min(top + _TILE_ROWS, height))
+        columns = marked[rows].any(axis=0)
+        for left in lefts[np.logical_or.reduceat(columns, lefts)].tolist():
+            yield rows, slice(left, min(left + _TILE_COLUMNS, width))
 
 
-def _mix(first: Grid, second: Grid, share: Grid) -> Grid:
-    second -= first
-    second *= share
-    second += first
-    return second
+def as_pixels(rgba: Bytes) -> NDArray[np.uint32]:
+    """View h×w×4 bytes as h×w numbers: what is done to a pixel is done to all its bytes at once."""
+    return rgba.view(np.uint32)[..., 0]
 
 
-def _between(small: int, large: int) -> tuple[Indices, Grid]:
-    """Return for each of `large` places the small sample before it, and the way to the next."""
-    position = (np.arange(large, dtype=np.float32) + 0.5) * np.float32(small / large) - 0.5
-    np.clip(position, 0, small - 1, out=position)
-    before = np.minimum(position.astype(np.intp), max(small - 2, 0))
-    return before, (position - before).astype(np.float32)
+def replace(place: NDArray[Unsigned], values: NDArray[Unsigned], where: Flags) -> None:
+    """Write the values `where` it says; arithmetic that wraps is far faster than a masked copy."""
+    change = values - place
+    change *= where.view(np.uint8)
+    place += change
+
+
+class Enlarger:
+    """Reads a c×h×w float32 grid at tiles of an H×W picture that it covers."""
+
+    def __init__(self, grid: Planes, height: int, width: int, blocks: int = 0) -> None:
+        """Keep the grid; each of its samples stands for so many `blocks` of pixels a side.
+
+        0 means that the grid and the picture end together.
+        """
+        self._grid = grid
+        self._down = grid.shape[1], 1 / blocks if blocks else grid.shape[1] / height
+        self._across = grid.shape[2], 1 / blocks if blocks else grid.shape[2] / width
+        self._rows: dict[int, tuple[slice, Planes]] = {}  # made once for a row of tiles
+        self._columns: dict[int, tuple[slice, Planes]] = {}
+
+    def read(self, tile: Tile) -> Planes:
+        """Return c×rows×columns float32: the grid's values at a tile's pixels."""
+        rows, columns = tile
+        if rows.start not in self._rows:
+            self._rows[rows.start] = _weights(*self._down, rows)
+        if columns.start not in self._columns:
+            span, weights = _weights(*self._across, columns)
+            self._columns[columns.start] = span, np.ascontiguousarray(weights.T)
+        above, down = self._rows[rows.start]
+        before, right = self._columns[columns.start]
+        part = np.matmul(self._grid[:, above, before], right)
+        return np.asarray(np.matmul(down, part), np.float32)
+
+
+def _weights(small: int, scale: float, places: slice) -> tuple[slice, Planes]:
+    """Return which of `small` samples some places need, and each one's share in each place."""
+    position = (np.arange(places.start, places.stop) + 0.5) * scale - 0.5
+    position = np.clip(position, 0, small - 1)
+    span = slice(int(position[0]), min(int(position[-1]) + 2, small))
+    far = np.abs(position[:, np.newaxis] - np.arange(span.start, span.stop))
+    return span, np.maximum(1 - far, 0).astype(np.float32)

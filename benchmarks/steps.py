@@ -1,0 +1,127 @@
+"""The pure steps of a cut-out against the plain way, that of rembg: in turn, in one run.
+
+python -m benchmarks steps [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.harness import photograph
+from benchmarks.timing import Work, machine, print_table, time_in_turn, write
+from inference.coding import PictureLimits, decode
+from inference.picture import Picture
+from inference.steps.compose import cut_out
+from inference.steps.foreground import estimate_foreground
+from inference.steps.matting import estimate_alpha, make_trimap
+from inference.steps.resize import network_input
+from inference.steps.upsample import upsample_alpha
+
+NETWORK_SIDE = 320
+THRESHOLDS = (240, 10, 10)  # rembg's: foreground, background, erosion
+
+
+def make_small_alpha(side: int = NETWORK_SIDE) -> NDArray[np.float32]:
+    """Draw a wavy blob with a rim of a few pixels: a tenth of the picture is soft."""
+    rows, columns = np.mgrid[:side, :side] / np.float32(side) - np.float32(0.5)
+    angle, far = np.arctan2(rows, columns), np.hypot(rows, columns)
+    rim = 0.3 + 0.05 * np.sin(5 * angle) + 0.01 * np.sin(23 * angle)
+    return np.clip((rim - far) * side / 12 + 0.5, 0, 1).astype(np.float32)
+
+
+def plain_trimap(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Make a trimap as rembg does."""
+    from scipy.ndimage import binary_erosion
+
+    above, below, size = THRESHOLDS
+    square = np.ones((size, size), np.uint8)
+    foreground = binary_erosion(mask > above, structure=square)
+    background = binary_erosion(mask < below, structure=square, border_value=1)
+    trimap = np.full(mask.shape, 128, np.uint8)
+    trimap[foreground], trimap[background] = 255, 0
+    return trimap
+
+
+def ways(rgb: NDArray[np.uint8]) -> dict[str, dict[str, Work]]:
+    """List for each stage ours and theirs."""
+    from pymatting import estimate_alpha_cf, estimate_foreground_ml
+
+    small = make_small_alpha()
+    alpha = upsample_alpha(small, rgb)
+    grey = Image.fromarray(np.rint(small * 255).astype(np.uint8))
+    picture, image, mask = Picture(rgb), Image.fromarray(rgb), Image.fromarray(alpha)
+    nothing = Image.new("RGBA", image.size, 0)
+    lanczos, side = Image.Resampling.LANCZOS, (NETWORK_SIDE, NETWORK_SIDE)
+
+    def their_colours() -> object:
+        front = estimate_foreground_ml(rgb / 255, alpha / 255)
+        return np.clip(front * 255, 0, 255).astype(np.uint8)
+
+    def their_cut() -> object:
+        return Image.fromarray(np.dstack([np.asarray(their_colours()), alpha]))
+
+    def their_matting() -> object:
+        return estimate_alpha_cf(rgb / 255, plain_trimap(alpha) / 255)
+
+    def our_matting() -> object:
+        return estimate_alpha(rgb, make_trimap(alpha, *THRESHOLDS), alpha)
+
+    return {
+        "network input": {
+            "ours": lambda: network_input(rgb, NETWORK_SIDE),
+            "lanczos": lambda: np.asarray(image.resize(side, lanczos)),
+        },
+        "mask": {
+            "ours": lambda: upsample_alpha(small, rgb),
+            "lanczos": lambda: np.asarray(grey.resize(image.size, lanczos)),
+        },
+        "foreground": {
+            "ours": lambda: estimate_foreground(rgb, alpha),
+            "multi-level": their_colours,
+        },
+        "cut-out": {
+            "ours": lambda: cut_out(picture, alpha),
+            "without colours": lambda: np.asarray(Image.composite(image, nothing, mask)),
+            "multi-level": their_cut,
+        },
+        "matting": {"ours": our_matting, "closed form": their_matting},
+    }
+
+
+def measure(megapixels: float, rounds: int, slow_rounds: int) -> dict[str, Any]:
+    """Measure every stage at one size."""
+    rgb = decode(photograph(megapixels), parameter="image", limits=PictureLimits()).rgb
+    return {
+        stage: time_in_turn(both, slow_rounds if stage == "matting" else rounds)
+        for stage, both in ways(rgb).items()
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print; `--json` also writes."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks steps", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, closed form at 1 MP")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    import numba
+
+    numba.set_num_threads(1)  # pymatting's kernels are parallel; ours use one core, so do they
+    rounds = 3 if options.quick else 11
+    found = {"1mp": measure(1.0, rounds, 1 if options.quick else 5)}
+    if not options.quick:
+        found["4mp"] = measure(4.0, 5, 1)
+    print_table(found)
+    write({**machine(), "soft_share": round(soft_share(), 3), **found}, options.json)
+
+
+def soft_share() -> float:
+    """Tell which share of the network's mask is neither 0 nor 1."""
+    small = make_small_alpha()
+    return float(((small > 0) & (small < 1)).mean())
