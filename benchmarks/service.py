@@ -24,7 +24,7 @@ from benchmarks.harness import (
     running_service,
 )
 
-STAGES = ("input", "decode", "load", "prepare", "model", "mask", "encode", "store")
+STAGES = ("input", "decode", "load", "prepare", "model", "mask", "steps", "encode", "store")
 
 
 def measure_stages(tasks: int) -> dict[str, Any]:

@@ -90,15 +90,15 @@ class JobTools:
         return await self.timed_cpu("fill", _paste_fill, rgb, window, to_fill(output, net.row))
 
     async def cpu(self, step: Callable[..., Step], *args: object) -> Step:
-        """Run a pure step on a thread."""
-        result = await asyncio.get_running_loop().run_in_executor(self._threads, step, *args)
-        self.check_deadline()
-        return result
+        """Run a pure step on a thread; its time counts under `steps`."""
+        return await self.timed_cpu("steps", step, *args)
 
     async def timed_cpu(self, stage: str, step: Callable[..., Step], *args: object) -> Step:
         """Run a pure step on a thread and record its time under a stage."""
         with self._stage(stage):
-            return await self.cpu(step, *args)
+            result = await asyncio.get_running_loop().run_in_executor(self._threads, step, *args)
+        self.check_deadline()
+        return result
 
     def check_deadline(self) -> None:
         """Raise TaskTimedOut once the deadline has passed."""
