@@ -6,8 +6,8 @@ python docs/picture.py docs/cut-out.png
 from __future__ import annotations
 
 import asyncio
-import io
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from server.demo.client import run_tasks
-from server.demo.pictures import Photo
+from server.demo.pictures import own_photos
 from server.demo.running import running_service
 from server.demo.sheet import draw_sheet
 
@@ -135,17 +135,19 @@ def scene() -> Image.Image:
 
 
 def main(target: Path) -> None:
-    """Draw the scene, have it cut out, and write the sheet."""
-    buffer = io.BytesIO()
-    scene().save(buffer, "JPEG", quality=92)
-    photo = Photo("teapot", buffer.getvalue())
+    """Draw the scene, have it worked on, and write the sheet."""
+    with tempfile.TemporaryDirectory() as name:
+        scene().save(Path(name) / "teapot.jpg", quality=92)
+        (photo,) = own_photos([Path(name) / "teapot.jpg"])
 
     async def ask(base_url: str, key: str) -> dict[str, bytes]:
         return {answer.wish: answer.data async for answer in run_tasks(base_url, key, [photo])}
 
     with running_service() as (base_url, key):
         answers = asyncio.run(ask(base_url, key))
-    draw_sheet([(photo.data, answers["mask"], answers["cut-out"])], target)
+    wishes = ("mask", "cut-out", "blur")
+    row = [photo.data, *(answers[wish] for wish in wishes)]
+    draw_sheet(["picture", *wishes], [row], target)
 
 
 if __name__ == "__main__":

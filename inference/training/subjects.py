@@ -74,8 +74,8 @@ def draw_pose(rng: Rng, from_below: bool, aspect: float) -> Pose:
     if from_below:
         scale = rng.uniform(0.45, 1.4)
         return Pose(scale, rng.uniform(0.3, 0.7), 1.02 - scale * aspect / 2, 0.0)
-    # Few fill more than the frame, and the mask is then nearly all of it.
-    scale = rng.uniform(1.1, 1.7) if rng.random() < 0.05 else rng.triangular(0.2, 0.8, 1.12)
+    # A quarter fill more than the frame, as close portraits do; the mask is then nearly all of it.
+    scale = rng.uniform(1.1, 2.1) if rng.random() < 0.25 else rng.triangular(0.2, 0.8, 1.12)
     spread = max(0.06, 0.5 - scale / 2.4)
     turn = rng.normal(0, 14) if rng.random() < 0.6 else 0.0
     x, y = 0.5 + rng.uniform(-spread, spread), 0.5 + rng.uniform(-spread, spread)
