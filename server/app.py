@@ -30,7 +30,7 @@ from inference.moderation import (
     choose_classifier,
 )
 from inference.pixel_budget import PixelBudget
-from inference.sessions import choose_providers, open_session
+from inference.sessions import open_session
 from inference.stores import Store, open_store
 from inference.worker import Worker
 from protocol.errors import CutwireError
@@ -92,8 +92,6 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     store = open_store(settings.store, data_dir)
     threads = ThreadPoolExecutor(settings.work.thread_count, thread_name_prefix="cpu")
     catalogue = Catalogue(settings.models)
-    catalogue.check(catalogue.find())  # a missing model or GPU is told now, not at the first task
-    choose_providers(settings.sessions)
     classifier = choose_classifier(settings.moderation, catalogue)
     prices = PriceTable(settings.prices)
     secret = load_secret(data_dir)

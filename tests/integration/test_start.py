@@ -34,3 +34,14 @@ def test_unknown_setting_is_an_error_that_names_it(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "PROT" in ended.stderr.upper()
     assert "Traceback" not in ended.stderr
+
+
+def test_default_model_that_is_not_here_is_an_error_that_says_how_to_get_it(tmp_path: Path) -> None:
+    ended = start(
+        tmp_path,
+        CUTWIRE_MODELS__SEGMENT="u2netp",
+        CUTWIRE_MODELS__DIRECTORY=str(tmp_path / "models"),
+    )
+    assert ended.returncode != 0
+    assert "cutwire models pull u2netp" in ended.stderr
+    assert "Traceback" not in ended.stderr
