@@ -1,7 +1,6 @@
 import errno
 import hashlib
 import os
-import resource
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from inference.models.public import PUBLIC_ROWS
 from inference.models.pull import Puller
 from inference.sessions import SessionSettings, open_session
 from protocol.errors import ModelUnavailable
+from tests.limits import file_size_limit
 from tests.models import graph_like
 
 PULLABLE = [row for row in PUBLIC_ROWS if row.can_be_pulled]
@@ -433,13 +433,8 @@ def test_full_disk_is_named_and_given_back_its_room(
 ) -> None:
     row = served(site, row)
     puller = bench(site, client, tmp_path, row).puller
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (150, hard))
-    try:
-        with pytest.raises(ModelUnavailable, match="the disk is full"):
-            puller.pull(row.name)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with file_size_limit(150), pytest.raises(ModelUnavailable, match="the disk is full"):
+        puller.pull(row.name)
 
     assert [file.name for file in tmp_path.iterdir()] == [f".{row.file}.lock"]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
 import stat
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 
 from inference.stores import StoreSettings, open_store
 from protocol.errors import StorageUnavailable
+from tests.limits import file_size_limit
 
 LOCAL = StoreSettings(kind="local")
 
@@ -80,27 +79,16 @@ async def test_a_folder_that_has_gone_bad_is_unavailable(tmp_path: Path) -> None
         assert "a" in caught.value.detail
 
 
-@pytest.fixture
-def no_room_for_files() -> Iterator[None]:
-    """Let no file grow beyond 4 KiB: writing fails as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@pytest.mark.usefixtures("no_room_for_files")
 async def test_a_write_that_fails_is_unavailable_and_leaves_nothing(tmp_path: Path) -> None:
     store = open_store(LOCAL, tmp_path)
-    with pytest.raises(StorageUnavailable):
+    with file_size_limit(4096), pytest.raises(StorageUnavailable):
         await store.put("a", bytes(100_000), "image/png")
     assert not list((tmp_path / "blobs").iterdir())
 
 
-@pytest.mark.usefixtures("no_room_for_files")
 async def test_a_write_that_fails_keeps_the_old_blob(tmp_path: Path) -> None:
     store = open_store(LOCAL, tmp_path)
     await store.put("a", b"old", "image/png")
-    with pytest.raises(StorageUnavailable):
+    with file_size_limit(4096), pytest.raises(StorageUnavailable):
         await store.put("a", bytes(100_000), "image/png")
     assert await store.get("a") == b"old"
