@@ -56,7 +56,7 @@ ROWS: dict[type[e.CutwireError], tuple[int, str]] = {
 }
 
 
-class ErrorObject(msgspec.Struct, frozen=True, kw_only=True):
+class EditError(msgspec.Struct, frozen=True, kw_only=True):
     """`error` in a reply: `code` repeats the HTTP status, `details` names the field."""
 
     code: int
@@ -69,14 +69,14 @@ def status_of(error: e.CutwireError) -> int:
     return ROWS[type(error)][0]
 
 
-def error_object(error: e.CutwireError, names: Mapping[str, str]) -> ErrorObject:
+def error_object(error: e.CutwireError, names: Mapping[str, str]) -> EditError:
     """Tell an error in the client's words; `names` is what it calls the fields of the task."""
     code, title = ROWS[type(error)]
     details = _renamed(error.message, names)
     parameter = names.get(error.parameter or "", error.parameter or "")
     if parameter and parameter not in details:
         details = f"{parameter}: {details}"
-    return ErrorObject(code=code, message=title, details=details)
+    return EditError(code=code, message=title, details=details)
 
 
 def _renamed(message: str, names: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from protocol.constraints import check_value, constraint_of
-from protocol.edit_errors import ErrorObject
+from protocol.edit_errors import EditError
 from protocol.errors import MissingParameter
 from protocol.tasks import (
     ImageBackgroundBlur,
@@ -265,7 +265,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a request that failed."""
 
-    error: ErrorObject
+    error: EditError
     request_id: str
 
 
@@ -275,4 +275,4 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: Literal["IN_PROGRESS", "COMPLETED", "ERROR", "UNKNOWN"]
     request_id: str
     result: dict[str, Any] | None = None
-    error: ErrorObject | None = None
+    error: EditError | None = None

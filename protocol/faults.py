@@ -15,6 +15,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parameter: str | None = None
     constraint: Constraint = ANYTHING
     detail: str = ""
+    retry_after_s: float = 0.0
+    """When to come back, of an error that says so."""
 
     @classmethod
     def of(cls, error: CutwireError) -> Fault:
@@ -25,6 +27,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             parameter=error.parameter,
             constraint=error.constraint,
             detail=error.detail,
+            retry_after_s=error.retry_after_s if isinstance(error, RateLimited) else 0.0,
         )
 
     def error(self) -> CutwireError:
@@ -32,7 +35,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         kinds = {kind.__name__: kind for kind in CutwireError.family()}
         kind = kinds.get(self.kind, InternalError)
         if kind is RateLimited:
-            return RateLimited(self.message, detail=self.detail)
+            return RateLimited(
+                self.message, retry_after_s=self.retry_after_s, detail=self.detail
+            )
         return kind(
             self.message,
             parameter=self.parameter,

@@ -16,7 +16,7 @@ from protocol.task_errors import code_of
 _ENCODER = msgspec.json.Encoder()
 
 
-class ErrorObject(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True):
+class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True):
     """One element of `errors`."""
 
     code: str
@@ -75,7 +75,7 @@ def error_reply(
     """Encode an error of one task, or of a whole message."""
     code = code_of(error)
     allowed = error.constraint
-    element = ErrorObject(
+    element = TaskError(
         code=code,
         message=error.message,
         parameter=error.parameter,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
@@ -11,6 +13,7 @@ from starlette.websockets import WebSocket
 
 from inference.engine import Engine
 from server.connection import SERVICE_RESTART, Connection
+from server.description import asyncapi, openapi
 from server.downloads import Downloads
 from server.edge import EXTENSION
 from server.edit_routes import EditRoutes
@@ -52,6 +55,8 @@ class Routes:
             Route("/im/{folder}/{file}", self._downloads.serve_result, methods=["GET"]),
             Route("/up/{folder}/{file}", self._downloads.serve_upload, methods=["GET"]),
             Route("/docs/errors", self._explain_errors, methods=["GET"]),
+            Route("/openapi.json", self._describe(openapi), methods=["GET"]),
+            Route("/asyncapi.json", self._describe(asyncapi), methods=["GET"]),
             Route("/health/live", self._live, methods=["GET"]),
             Route("/health/ready", self._ready, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
@@ -85,6 +90,16 @@ class Routes:
         return await self._http_tasks.answer(
             request, base_url=self._base_url(request), address=address_of(request)
         )
+
+    def _describe(
+        self, document: Callable[[str, str], bytes]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def describe(request: Request) -> Response:
+            body = document(self._base_url(request), version("cutwire"))
+            headers = {"Access-Control-Allow-Origin": "*"}
+            return Response(body, headers=headers, media_type="application/json")
+
+        return describe
 
     async def _explain_errors(self, _: Request) -> Response:
         return error_page()

@@ -9,6 +9,7 @@ import csv
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,8 +82,9 @@ def _compare(alpha: NDArray[np.float32], row: Labelled) -> tuple[float, float]:
 
 
 def _read(folder: Path, row: dict[str, str]) -> Labelled:
-    rgb = cv2.cvtColor(cv2.imread(str(folder / row["file"]), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    mask = cv2.imread(str(folder / row["mask"]), cv2.IMREAD_GRAYSCALE)
+    bgr: Any = cv2.imread(str(folder / row["file"]), cv2.IMREAD_COLOR)
+    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    mask: Any = cv2.imread(str(folder / row["mask"]), cv2.IMREAD_GRAYSCALE)
     grid = (_GRID, _GRID)
     ignore = (mask == 128) if "128" in row["gt_type"] else np.zeros(mask.shape, bool)
     counts = cv2.resize(ignore.astype(np.uint8), grid, interpolation=cv2.INTER_NEAREST) == 0

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from fakes import uuid_of
 
-from protocol.edit_errors import ErrorObject, error_object
+from protocol.edit_errors import EditError, error_object
 from protocol.edits import (
     MAX_MASKS,
     AllMasks,
@@ -319,6 +319,6 @@ def test_state_has_only_what_it_knows() -> None:
 
 
 def test_state_of_a_failure_has_the_error_object() -> None:
-    error = ErrorObject(code=460, message="M.", details="D.")
+    error = EditError(code=460, message="M.", details="D.")
     state = msgspec.to_builtins(State(status="ERROR", request_id=ID, error=error))
     assert state["error"] == {"code": 460, "message": "M.", "details": "D."}
