@@ -6,31 +6,17 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from inference import journal, ledger
-from inference.batcher import Batcher
 from inference.database import FILE_NAME, Database
 from inference.inputs.fetch import Fetcher
 from inference.inputs.reader import InputReader
-from inference.job_runner import Bounds, JobRunner
 from inference.journal import Journal
 from inference.local_engine import LocalEngine
-from inference.models import Catalogue, ModelPool, Row
-from inference.moderation import (
-    Classifier,
-    Moderates,
-    Moderator,
-    NoModerator,
-    choose_classifier,
-)
-from inference.pixel_budget import PixelBudget
-from inference.sessions import open_session
 from inference.stores import Store, open_store
 from inference.worker import Worker
 from protocol.errors import CutwireError
@@ -58,6 +44,7 @@ from server.http_errors import answer_http_error
 from server.http_tasks import HttpTasks
 from server.intake import Admissible, Intake
 from server.janitor import Janitor
+from server.machine import Machine
 from server.mask_archive import MaskArchive
 from server.metrics import Metrics
 from server.pricing import PriceTable
@@ -90,9 +77,8 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     data_dir = prepare_data_dir(settings.data_dir)
     metrics = Metrics()
     store = open_store(settings.store, data_dir)
-    threads = ThreadPoolExecutor(settings.work.thread_count, thread_name_prefix="cpu")
-    catalogue = Catalogue(settings.models)
-    classifier = choose_classifier(settings.moderation, catalogue)
+    machine = Machine(settings, metrics)
+    threads = machine.threads
     prices = PriceTable(settings.prices)
     secret = load_secret(data_dir)
     signer = UrlSigner((secret,))
@@ -115,12 +101,12 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
         engine,
         Intake(
             store,
-            catalogue,
+            machine.catalogue,
             threads,
             Admissible(
                 settings.pictures,
                 settings.allow_private_networks,
-                is_moderated=classifier is not None,
+                is_moderated=machine.classifier is not None,
             ),
             task_life_s=settings.limits.task_s,
         ),
@@ -148,7 +134,7 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
         EditRoutes(reception, desk, EditQuota(settings.edits)),
         public_url=settings.public_url,
     )
-    machine = _Machine(settings, store, threads, catalogue, classifier, engine, metrics)
+    labour = _Labour(settings, store, engine, machine)
     janitor = Janitor(sessions, dispatcher, store, record, settings.lives)
 
     failure = StartFailure()
@@ -159,7 +145,7 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
             async with (
                 database.opened(journal.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA),
                 post.running(),
-                machine.running(routes),
+                labour.running(routes),
                 asyncio.TaskGroup() as group,
             ):
                 sweeping = group.create_task(janitor.run())
@@ -215,63 +201,33 @@ class _Post:
 
 
 @dataclass(frozen=True, slots=True)
-class _Machine:
-    """The worker's side of the service: models, threads and the pull loop."""
+class _Labour:
+    """The worker's side of the service: the pull loop, on this process's machine."""
 
     settings: Settings
     store: Store
-    threads: ThreadPoolExecutor
-    catalogue: Catalogue
-    classifier: Classifier | None
     engine: LocalEngine
-    metrics: Metrics
+    machine: Machine
 
     @contextlib.asynccontextmanager
     async def running(self, routes: Routes) -> AsyncIterator[None]:
-        """Load the default model, then take jobs until the block ends."""
+        """Take jobs until the block ends."""
         fetcher = Fetcher(self.settings.fetch, self.settings.allow_private_networks)
-        networks = ModelPool(self.catalogue, self._open_network)
+        inputs = InputReader(self.store, fetcher)
         await self.engine.open()
-        await networks.network()
-        if self.classifier is not None:
-            await networks.load(self.classifier.row)
-        worker = Worker(
-            self.engine,
-            self._runner(fetcher, networks),
-            concurrency=self.settings.work.task_count,
-        )
-        serving = asyncio.create_task(worker.run(), name="the worker")
-        serving.add_done_callback(_report_crash)
-        routes.is_ready = True
-        try:
-            yield
-        finally:
-            routes.is_ready = False
-            await self.engine.close(drain_s=0)
-            serving.cancel()
-            await asyncio.wait({serving})
-            await networks.close()
-            await fetcher.close()
-            self.threads.shutdown(wait=False, cancel_futures=True)
-
-    def _runner(self, fetcher: Fetcher, networks: ModelPool) -> JobRunner:
-        return JobRunner(
-            InputReader(self.store, fetcher),
-            self.store,
-            networks,
-            self.threads,
-            Bounds(self.settings.pictures, PixelBudget(self.settings.work.max_pixels)),
-            self._moderator(networks),
-        )
-
-    def _moderator(self, networks: ModelPool) -> Moderates:
-        if self.classifier is None:
-            return NoModerator()
-        return Moderator(self.classifier, networks, self.threads)
-
-    def _open_network(self, row: Row, path: Path) -> Batcher:
-        session = open_session(path, self.settings.sessions, row)
-        return Batcher(session, self.settings.batching, self.metrics)
+        async with self.machine.running(inputs, self.store) as runner:
+            worker = Worker(self.engine, runner, concurrency=self.settings.work.task_count)
+            serving = asyncio.create_task(worker.run(), name="the worker")
+            serving.add_done_callback(_report_crash)
+            routes.is_ready = True
+            try:
+                yield
+            finally:
+                routes.is_ready = False
+                await self.engine.close(drain_s=0)
+                serving.cancel()
+                await asyncio.wait({serving})
+                await fetcher.close()
 
 
 def _report_crash(part: asyncio.Task[None]) -> None:
