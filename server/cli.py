@@ -1,4 +1,4 @@
-"""The command line: `cutwire demo`, `serve`, `keys`, `models`, `usage`, `check-config`."""
+"""The command line: `cutwire demo`, `serve`, `run`, `keys`, `models`, `usage`, `check-config`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from importlib.metadata import version
 
 from inference.config import SettingsError
 from protocol.errors import CutwireError
-from server.commands import check_config, demo, keys, models, serve, usage
+from server.commands import check_config, completion, demo, keys, models, run, serve, usage
 
-COMMANDS = (demo, serve, keys, models, usage, check_config)
+COMMANDS = (demo, serve, run, keys, models, usage, check_config, completion)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit status: 0 done, 1 failed, 2 wrong usage."""
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the whole command line."""
     parser = argparse.ArgumentParser(
         prog="cutwire",
         description="A self-hosted task-array image service: backgrounds removed over one "
@@ -27,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_parser(commands)
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status: 0 done, 1 failed, 2 wrong usage."""
+    options = make_parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except (SettingsError, CutwireError) as error:

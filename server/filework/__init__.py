@@ -1,0 +1,1 @@
+"""Tasks on files: which file becomes which, done in this process or by a running service."""
