@@ -66,6 +66,11 @@ cover: $(READY) ## run the tests and show which lines they miss
 	@$(BIN)/coverage run -m pytest -q $(ARGS)
 	@$(BIN)/coverage report
 
+.PHONY: docs
+docs: $(READY) ## build the documentation to site/, its pictures made by the pipelines
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f docs/mkdocs.yml
+	@echo "open site/index.html, or: $(BIN)/mkdocs serve -f docs/mkdocs.yml"
+
 .PHONY: bench
 bench: $(READY) ## measure: see benchmarks/
 	@$(BIN)/python -m benchmarks $(ARGS)

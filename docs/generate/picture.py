@@ -1,6 +1,6 @@
 """The README's picture: a scene made by code, and what the service makes of it.
 
-python docs/picture.py docs/cut-out.png
+python docs/generate/picture.py docs/pages/images/cut-out.png
 """
 
 from __future__ import annotations

@@ -1,0 +1,71 @@
+"""What the pages do not say themselves: tables made from the code, pictures made by it.
+
+A page writes `{{ name argument }}` on a line of its own; `TABLES` says who answers.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from generate.gallery import draw_galleries, gallery
+from generate.tables import (
+    catalogue,
+    command_line,
+    errors,
+    model_card,
+    parameters,
+    prices,
+    results,
+    settings,
+)
+from mkdocs.structure.files import File, Files
+
+TABLES: dict[str, Callable[..., str]] = {
+    "catalogue": catalogue,
+    "command-line": command_line,
+    "errors": errors,
+    "model-card": model_card,
+    "parameters": parameters,
+    "prices": prices,
+    "results": results,
+    "settings": settings,
+}
+_CALL = re.compile(r"^\{\{ ([a-z-]+)(?: ([\w./-]+))? \}\}$", re.MULTILINE)
+_drawn: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Draw the galleries and add their pictures to the site."""
+    folder = tempfile.TemporaryDirectory(prefix="cutwire-docs-")
+    _drawn.append(folder)
+    draw_galleries(Path(folder.name))
+    for path in sorted(Path(folder.name).iterdir()):
+        files.append(File.generated(config, f"pictures/{path.name}", abs_src_path=str(path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Put tables and galleries in place of their names."""
+
+    def answer(found: re.Match[str]) -> str:
+        name, argument = found.groups()
+        if name == "gallery":
+            return gallery(argument, root="../" * page.url.count("/"))
+        if name not in TABLES:
+            raise KeyError(f"{page.file.src_path}: there is no table {name!r}")
+        return TABLES[name](argument) if argument else TABLES[name]()
+
+    return _CALL.sub(answer, markdown)
+
+
+def on_post_build(**_: Any) -> None:
+    """Take the pictures' folders away."""
+    while _drawn:
+        _drawn.pop().cleanup()
