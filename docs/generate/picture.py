@@ -119,12 +119,12 @@ def ground(origin: Points, directions: Points) -> Points:
     return np.where(is_table[..., None], wood, wall)
 
 
-def scene() -> Image.Image:
-    """Draw the scene as a camera would see it."""
+def scene(*, pots: bool = True) -> Image.Image:
+    """Draw the scene as a camera would see it, or its empty table."""
     origin, directions = rays()
     behind = np.clip(ground(origin, directions), 0, 1)
     blurred = Image.fromarray((behind * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(5))
-    distance = march(origin, directions)
+    distance = march(origin, directions) if pots else np.full((HEIGHT, WIDTH), np.inf)
     hit = np.isfinite(distance)
     points = origin + directions * np.where(hit, distance, 0.0)[..., None]
     pot = Image.fromarray((np.clip(shade(points, directions), 0, 1) * 255).astype(np.uint8))
