@@ -19,9 +19,9 @@ from benchmarks.timing import Work, machine, print_table, time_in_turn, write
 from inference.coding import PictureLimits, decode
 from inference.picture import Picture
 from inference.steps.compose import cut_out
-from inference.steps.foreground import estimate_foreground
-from inference.steps.matting import estimate_alpha, make_trimap
-from inference.steps.resize import network_input
+from inference.steps.matting import estimate_alpha
+from inference.steps.resize import average_rgb
+from inference.steps.trimap import make_trimap
 from inference.steps.upsample import upsample_alpha
 
 NETWORK_SIDE = 320
@@ -75,16 +75,12 @@ def ways(rgb: NDArray[np.uint8]) -> dict[str, dict[str, Work]]:
 
     return {
         "network input": {
-            "ours": lambda: network_input(rgb, NETWORK_SIDE),
+            "ours": lambda: average_rgb(rgb, NETWORK_SIDE, NETWORK_SIDE),
             "lanczos": lambda: np.asarray(image.resize(side, lanczos)),
         },
         "mask": {
             "ours": lambda: upsample_alpha(small, rgb),
             "lanczos": lambda: np.asarray(grey.resize(image.size, lanczos)),
-        },
-        "foreground": {
-            "ours": lambda: estimate_foreground(rgb, alpha),
-            "multi-level": their_colours,
         },
         "cut-out": {
             "ours": lambda: cut_out(picture, alpha),

@@ -21,7 +21,7 @@ Filter = Callable[[Pixels, Pixels, Pixels, int], None]
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 _STRIP_BYTES = 1 << 18
 _SAMPLES = 4
-_SAMPLE_ROWS = 8
+_SAMPLE_ROWS = 4
 _SRGB = b"\0"  # rendering intent: perceptual
 
 

@@ -16,28 +16,36 @@ EMBEDDED_FILL = "embedded"
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Models: folders, defaults per task, names, pulling, memory.
-
-    `rows` and `aliases` add to the public ones and replace those of the same name. `rembg_exact`
-    names rows that run bit for bit as rembg runs them. `memory_bytes` 0 means half of this
-    machine's memory.
-    """
+    """Models: folders, defaults per task, names, pulling, memory."""
 
     directory: str = "~/.cache/cutwire/models"
+    """Where `cutwire models pull` puts them."""
     read_only: tuple[str, ...] = ()
+    """Further folders to look in."""
     segment: str = "embedded"
+    """The model of a task that names none."""
     inpaint: str = ""
+    """The same for imageErase; empty: the patch fill, which needs no model."""
     classify: str = ""
+    """The model that moderation uses."""
     rows: tuple[Row, ...] = ()
+    """Models beside the public ones; one of the same name takes its place."""
     aliases: dict[str, str] = msgspec.field(default_factory=dict)
+    """Further names of models, as clients send them."""
     rembg_exact: tuple[str, ...] = ()
+    """Models that run bit for bit as rembg runs them."""
     memory_bytes: int = 0
+    """For all loaded models; the one used longest ago leaves. 0: half of this machine's."""
     retry_load_after_s: float = 5.0
+    """How long a model that did not load is refused before it is tried again."""
     offline: bool = False
+    """Whether pulling is forbidden."""
     mirrors: tuple[str, ...] = ()
+    """Where models are pulled from before their publishers are asked."""
     pull_limit_bytes: int = 4 * 2**30
     pull_tries: int = 5
     pull_timeout_s: float = 30.0
+    """Without a byte, before a pull is tried again."""
 
 
 class Catalogue:

@@ -106,10 +106,11 @@ def _resize(rgb: Bytes, row: Row) -> Bytes:
     if rgb.shape[:2] == (height, width):
         return rgb
     is_smaller = width <= rgb.shape[1] and height <= rgb.shape[0]
-    if row.resize == "area":
-        how = Image.Resampling.BOX if is_smaller else Image.Resampling.BILINEAR
-    else:
-        how = _FILTERS[row.resize]
+    if row.resize == "area" and is_smaller:
+        from inference.kernels.resampling import average
+
+        return average(np.ascontiguousarray(rgb), width, height)
+    how = _FILTERS["bilinear" if row.resize == "area" else row.resize]
     return np.asarray(Image.fromarray(rgb).resize(size, how))
 
 

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from inference.picture import Picture
-from inference.steps.diffusion import spread
-from inference.steps.foreground import estimate_foreground
-from inference.steps.linear_models import grow
+from inference.steps.compose import own_alpha
+from inference.steps.foreground import NO_COLOURS, estimate_colours
+from inference.steps.mask import grow
 
 Bytes = NDArray[np.uint8]
+Grid = NDArray[np.float32]
 
 _SIGMA_SHARE = {1: 0.004, 2: 0.0075, 3: 0.014, 4: 0.025, 5: 0.044}
 """Standard deviation of the blur, as a share of √(width · height)."""
-_SIGMA_SMALL = 2.0  # what is left of it at the reduced size
+_SIGMA_SMALL = 1.5  # what is left of it at the reduced size
 _FAINT = 3  # alpha up to this is background
 _SKIRT_SHARE = 0.003  # the mask's edge is not exact: so far beyond it nothing counts as background
 
@@ -33,50 +34,49 @@ def blur_background(picture: Picture, mask: Bytes, scale: int, *, preserve_alpha
     Pixels where the mask is 255 stay as they are. A picture with an alpha of its own keeps it, or
     is laid over the blurred ground and becomes opaque.
     """
-    ground = blurred_ground(picture, mask, scale)
-    front = estimate_foreground(picture.rgb, mask) if picture.alpha is None else picture.rgb
-    result = _over(front, mask, ground)
     own = picture.alpha
-    if own is None:
-        return Picture(result)
-    if preserve_alpha:
+    ground, shrink = blurred_ground(picture, mask, scale)
+    result = _lay_over(picture.rgb, mask, ground, shrink, is_mixed=own is None)
+    if own is None or preserve_alpha:
         return Picture(result, own)
-    return Picture(_over(result, own, ground))
+    return Picture(_lay_over(result, own, ground, shrink, is_mixed=False))
 
 
-def blurred_ground(picture: Picture, mask: Bytes, scale: int) -> Bytes:
-    """Return H×W×3: the picture without its subject, blurred."""
+def _lay_over(rgb: Bytes, alpha: Bytes, ground: Grid, shrink: int, *, is_mixed: bool) -> Bytes:
+    """Lay colours, which may hold some of their old background on soft edges, over the ground."""
+    from inference.kernels.composing import lay_over_ground
+
+    rgb, alpha = np.ascontiguousarray(rgb), np.ascontiguousarray(alpha)
+    colours = estimate_colours(rgb, alpha) if is_mixed else NO_COLOURS
+    own = np.broadcast_to(np.uint8(255 if is_mixed else 0), alpha.shape)
+    result = np.empty_like(rgb)
+    lay_over_ground(rgb, alpha, own, colours.cells, colours.grid, ground, shrink, result)
+    return result
+
+
+def blurred_ground(picture: Picture, mask: Bytes, scale: int) -> tuple[Grid, int]:
+    """Return the picture without its subject, blurred and small: h×w×4, the last of no meaning.
+
+    And how many pixels a side each of its pixels stands for; between them it is bilinear.
+    """
+    from inference.kernels.resampling import average_ground, fill_unknown, halve_known
+
     height, width = picture.height, picture.width
     sigma = _SIGMA_SHARE[scale] * sqrt(height * width)
     shrink = max(1, min(int(sigma / _SIGMA_SMALL), height, width))
-    values, weight = _reduced(picture, mask, shrink)
+    rgb, own = np.ascontiguousarray(picture.rgb), own_alpha(picture)
+    cells = average_ground(rgb, np.ascontiguousarray(mask), own, _FAINT, shrink)
     skirt = round(_SKIRT_SHARE * sqrt(height * width) / shrink)
-    weight[grow(weight < 1, skirt)] = 0
-    if not weight.any():
-        values, weight = _reduced(Picture(picture.rgb), np.zeros_like(mask), shrink)
-    filled = spread(values, weight)
-    small = Image.fromarray(np.rint(np.clip(filled, 0, 255)).astype(np.uint8))
+    cells[grow(cells[..., 3] < 1, skirt)] = 0
+    if not cells[..., 3].any():
+        cells = average_ground(
+            rgb, np.zeros_like(mask), np.broadcast_to(np.uint8(255), mask.shape), _FAINT, shrink
+        )
+    levels = [cells]
+    while max(levels[-1].shape[:2]) > 1 and levels[-1][..., 3].min() < 1:
+        levels.append(halve_known(levels[-1]))
+    for level in reversed(levels[:-1]):
+        fill_unknown(level, levels.pop())
+    small = Image.fromarray((cells[..., :3] + np.float32(0.5)).astype(np.uint8))
     small = small.filter(ImageFilter.GaussianBlur(sigma / shrink))
-    # The last block may be cut off by the picture's edge: `box` keeps the scale exact.
-    box = (0, 0, width / shrink, height / shrink)
-    return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR, box=box))
-
-
-def _reduced(picture: Picture, mask: Bytes, shrink: int) -> tuple[NDArray[np.float32], ...]:
-    """Average blocks of background pixels: h×w×3 values, and the share h×w that is background."""
-    is_ground = mask <= _FAINT
-    if picture.alpha is not None:
-        is_ground &= picture.alpha > 0
-    known = Image.fromarray(np.where(is_ground, np.uint8(255), np.uint8(0)))
-    share = np.asarray(known.reduce(shrink), np.float32) * np.float32(1 / 255)
-    kept = Image.new("RGB", known.size)
-    kept.paste(Image.fromarray(picture.rgb), (0, 0), known)
-    values = np.asarray(kept.reduce(shrink), np.float32)
-    return values / np.maximum(share, np.float32(1 / 255))[..., np.newaxis], share
-
-
-def _over(front: Bytes, alpha: Bytes, back: Bytes) -> Bytes:
-    """Lay a picture over an opaque one; exact where alpha is 0 or 255."""
-    below = Image.fromarray(back)
-    below.paste(Image.fromarray(front), (0, 0), Image.fromarray(alpha))
-    return np.asarray(below)
+    return np.asarray(small.convert("RGBA"), np.float32), shrink

@@ -6,21 +6,29 @@ leaks, and they cost the fewest bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.picture import Picture
-from inference.steps.foreground import is_soft, write_foreground
-from inference.steps.sampling import as_pixels, replace, tiles
+from inference.steps.foreground import estimate_colours
 
 Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 ColourAlpha = tuple[int, int, int, int]
 
 _WHITE: Colour = (255, 255, 255)
-_STRIP_PIXELS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A part of a picture, in pixels; it may begin before the picture and end after it."""
+
+    left: int
+    top: int
+    width: int
+    height: int
 
 
 def must_detect(picture: Picture, *, force_background_detection: bool) -> bool:
@@ -51,76 +59,63 @@ def multiply_alpha(first: Bytes, second: Bytes) -> Bytes:
     return ((product + (product >> 8)) >> 8).astype(np.uint8)
 
 
-def cut_out(picture: Picture, alpha: Bytes) -> Picture:
-    """Keep the subject: true foreground colours, straight alpha, 0, 0, 0 where alpha is 0."""
-    rgba = _cut(picture, alpha)
+def cut_out(picture: Picture, alpha: Bytes, place: Place | None = None) -> Picture:
+    """Keep the subject: true foreground colours, straight alpha, 0, 0, 0 where alpha is 0.
+
+    `place` is the part of the picture that is wanted; it may reach beyond the picture.
+    """
+    rgba = _cut(picture, alpha, place or Place(0, 0, picture.width, picture.height))
     return Picture(rgba[..., :3], rgba[..., 3])
 
 
 def paint_behind(picture: Picture, alpha: Bytes, rgba: ColourAlpha) -> Picture:
     """Cut out the subject and lay a colour (all 0..255) behind it and its soft edges."""
-    return _lay_over(_cut(picture, alpha), rgba)
+    from inference.kernels.composing import lay_over_colour
+
+    cut = _cut(picture, alpha, Place(0, 0, picture.width, picture.height))
+    behind = np.array(rgba if rgba[3] else (0, 0, 0, 0), np.uint8)
+    if rgba[3] == 255:
+        return Picture(_lay_over(cut, alpha, behind))
+    lay_over_colour(cut, np.ascontiguousarray(alpha), behind, cut)
+    return Picture(cut[..., :3], cut[..., 3])
 
 
 def flatten(picture: Picture, rgb: Colour = _WHITE) -> Picture:
     """Lay an opaque colour behind a picture; its colours are taken as they are."""
     if picture.alpha is None:
         return picture
-    return _lay_over(_join(picture.rgb, picture.alpha), (*rgb, 255))
+    behind = np.array((*rgb, 255), np.uint8)
+    return Picture(_lay_over(np.ascontiguousarray(picture.rgb), picture.alpha, behind))
 
 
-def _cut(picture: Picture, alpha: Bytes) -> Bytes:
-    """Return H×W×4: true foreground colours, except where the picture's own alpha is soft.
+def own_alpha(picture: Picture) -> Bytes:
+    """Return the picture's alpha, 255 everywhere where it has none."""
+    if picture.alpha is not None:
+        return picture.alpha
+    return np.broadcast_to(np.uint8(255), (picture.height, picture.width))
+
+
+def _cut(picture: Picture, alpha: Bytes, place: Place) -> Bytes:
+    """Return h×w×4: true foreground colours, except where the picture's own alpha is soft.
 
     Straight colours under an alpha of the picture's own hold no background any more.
     """
-    rgba = _join(picture.rgb, alpha)
-    mixed = is_soft(alpha)
-    if picture.alpha is not None:
-        mixed &= picture.alpha == 255
-    write_foreground(picture.rgb, alpha, mixed, rgba)
+    from inference.kernels import composing
+
+    rgb, alpha = np.ascontiguousarray(picture.rgb), np.ascontiguousarray(alpha)
+    colours = estimate_colours(rgb, alpha)
+    rgba = np.empty((place.height, place.width, 4), np.uint8)
+    composing.cut_out(
+        *(rgb, alpha, own_alpha(picture), colours.cells, colours.grid),
+        *(place.top, place.left, rgba),
+    )
     return rgba
 
 
-def _join(rgb: Bytes, alpha: Bytes) -> Bytes:
-    """Return H×W×4, all 0 where alpha is 0."""
-    rgba = np.empty((*alpha.shape, 4), np.uint8)
-    for rows in _strips(alpha):
-        part = rgba[rows]
-        for band in range(3):
-            part[..., band] = rgb[rows][..., band]
-        part[..., 3] = alpha[rows]
-        as_pixels(part)[...] *= alpha[rows] > 0
-    return rgba
+def _lay_over(colours: Bytes, alpha: Bytes, behind: Bytes) -> Bytes:
+    """Lay H×W×3 or 4 colours over an opaque one."""
+    from inference.kernels.composing import lay_over_colour
 
-
-def _lay_over(rgba: Bytes, behind: ColourAlpha) -> Picture:
-    """The over operator in straight alpha, in place; only soft pixels are computed."""
-    alpha = rgba[..., 3].copy()
-    colour = np.array(behind if behind[3] else (0, 0, 0, 0), np.uint8).view(np.uint32)[0]
-    for rows in _strips(alpha):
-        as_pixels(rgba[rows])[...] += (alpha[rows] == 0) * colour
-    soft = is_soft(alpha)
-    for tile in tiles(soft):
-        replace(as_pixels(rgba[tile]), as_pixels(_mix(rgba[tile], behind)), soft[tile])
-    return Picture(rgba[..., :3], None if behind[3] == 255 else rgba[..., 3])
-
-
-def _mix(front: Bytes, behind: ColourAlpha) -> Bytes:
-    """Lay h×w×4 pixels over one colour; where alpha is 0 the result means nothing."""
-    share = front[..., 3] * np.float32(1 / 255)
-    both = share + (1 - share) * np.float32(behind[3] / 255)
-    weight = share / np.maximum(both, np.float32(1 / 255))
-    result = np.empty_like(front)
-    for band in range(3):
-        back = np.float32(behind[band])
-        result[..., band] = (front[..., band] - back) * weight + (back + np.float32(0.5))
-    result[..., 3] = both * np.float32(255) + np.float32(0.5)
+    result = np.empty((*alpha.shape, 3), np.uint8)
+    lay_over_colour(colours, alpha, behind, result)
     return result
-
-
-def _strips(alpha: Bytes) -> Iterator[slice]:
-    """Cut the rows so that the temporaries of each strip stay in the cache."""
-    rows = max(1, _STRIP_PIXELS // alpha.shape[1])
-    for top in range(0, alpha.shape[0], rows):
-        yield slice(top, top + rows)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.picture import Picture
-from inference.steps.compose import cut_out
+from inference.steps.compose import Place, cut_out
 from inference.steps.mask import find_box
 from protocol.errors import Constraint, InvalidParameter, NoForegroundDetected
 
@@ -25,17 +25,15 @@ def clear_haze(mask: Bytes) -> Bytes:
 
     A crop follows the last visible pixel, so one speck would spoil it.
     """
-    from scipy.ndimage import label, maximum
+    from inference.kernels.regions import fill_parts, find_parts
 
-    visible = mask > _FAINT
-    labels, count = label(visible, np.ones((3, 3)))
-    if count > 1:
-        sizes = np.bincount(labels.ravel(), minlength=count + 1)
-        peaks = np.concatenate([[0], maximum(mask, labels, np.arange(1, count + 1))])
-        is_speck = (sizes < _SPECK_SHARE * sizes[1:].max()) | (peaks < _SURE)
-        is_speck[1 + int(np.argmax(sizes[1:]))] = False
-        visible &= ~is_speck[labels]
-    return np.where(visible, mask, np.uint8(0))
+    visible = np.where(mask > _FAINT, mask, np.uint8(0))
+    runs, sizes, peaks = find_parts(visible, _FAINT + 1, 255)
+    if sizes.size > 1:
+        is_speck = (sizes < _SPECK_SHARE * sizes.max()) | (peaks < _SURE)
+        is_speck[np.argmax(sizes)] = False
+        fill_parts(visible, runs, is_speck.view(np.uint8), 0, 0, 0, 0)
+    return visible
 
 
 def trim(picture: Picture) -> Picture:
@@ -65,14 +63,7 @@ def crop_subject(picture: Picture, alpha: Bytes, padding: int = 0) -> Picture:
         raise NoForegroundDetected("No foreground was detected in the picture.")
     width, height = box.width + 2 * padding, box.height + 2 * padding
     _check_canvas(box.width, box.height, padding)
-    subject = cut_out(picture, alpha)
-    assert subject.alpha is not None
-    place = np.s_[box.top : box.bottom, box.left : box.right]
-    inner = np.s_[padding : padding + box.height, padding : padding + box.width]
-    rgb = np.zeros((height, width, 3), np.uint8)
-    canvas = np.zeros((height, width), np.uint8)
-    rgb[inner], canvas[inner] = subject.rgb[place], subject.alpha[place]
-    return Picture(rgb, canvas)
+    return cut_out(picture, alpha, Place(box.left - padding, box.top - padding, width, height))
 
 
 def _check_canvas(width: int, height: int, padding: int) -> None:

@@ -33,7 +33,8 @@ from inference.steps.patches import (
 Bytes = NDArray[np.uint8]
 Planes = NDArray[np.float32]
 
-_RADIUS, _SMALL_RADIUS = 3, 2
+_RADIUS, _SMALL_RADIUS, _LEAST_RADIUS = 3, 2, 1
+_LEAST_SOURCES = 0.4  # of what may be copied
 _THIN = 1.5  # a hole at most three pixels across has no texture to lose
 _COARSE_DEPTH = 4.0  # pixels from the rim to the middle of the hole at the smallest size
 _SMALLEST_SIDE = 24
@@ -42,7 +43,7 @@ _LARGEST_FIRST = 8_000
 _SEARCHED = 25_000  # patches; with more of them they are small, and only neighbours are asked
 _FIRST_ROUNDS, _EXACT_ROUNDS = 8, 3
 _REACHES = (16, 4, 1)
-_FOCUS, _LAST_FOCUS = 1.2, 0.4
+_FOCUS, _LAST_FOCUS = 1.2, 0.25
 _MOST_SHIFT = 80.0  # levels; a larger step at the border is an edge of the picture
 _RIM = 3  # pixels along the border that are smoothed, so that no outline is seen
 _SEED = 1
@@ -136,17 +137,21 @@ def _paint(view: View, check_deadline: Callable[[], None]) -> Painting:
     from scipy.ndimage import distance_transform_edt
 
     depth = float(np.asarray(distance_transform_edt(np.pad(view.inside, 1))).max())
-    smooth = spread(view.image, (~view.inside).astype(np.float32))
     if depth <= _THIN:
-        return Painting(relax(smooth, view.inside, 20))
+        return Painting(_smooth(view, 20))
     work: Work | None = None
     for size in _sizes(view, depth):
         work = _improve(size, work, check_deadline)
     if work is None:
-        return Painting(relax(smooth, view.inside, 100))
+        return Painting(_smooth(view, 100))
     origins = np.full(view.inside.size, -1, np.int32)
     origins[work.level.targets] = work.nearest
     return Painting(_meet_border(view, work), origins.reshape(view.inside.shape))
+
+
+def _smooth(view: View, steps: int) -> Planes:
+    known = (~view.inside).astype(np.float32)
+    return relax(spread(view.image, known), view.inside, steps)
 
 
 def _sizes(view: View, depth: float) -> list[View]:
@@ -194,7 +199,7 @@ def _improve(view: View, before: Work | None, check_deadline: Callable[[], None]
     guess = view.image
     if before is None:
         guess = spread(view.image, (~view.inside).astype(np.float32))
-    level = make_level(guess, view.inside, view.blocked, _RADIUS)
+    level = _with_sources(guess, view)
     is_large = before is not None and level.targets.size > _SEARCHED
     if is_large:
         level = make_level(guess, view.inside, view.blocked, _SMALL_RADIUS)
@@ -218,6 +223,19 @@ def _improve(view: View, before: Work | None, check_deadline: Callable[[], None]
     return Work(level, nearest, distance)
 
 
+def _with_sources(guess: Planes, view: View) -> Level:
+    """Prepare a size with patches so small that what is known in narrow places is a source, too.
+
+    Few pixels across, a picture of which much is to be painted has hardly a place for large ones,
+    and what stands in the only such place would be copied everywhere.
+    """
+    for radius in (_RADIUS, _SMALL_RADIUS):
+        level = make_level(guess, view.inside, view.blocked, radius)
+        if level.sources.size >= _LEAST_SOURCES * np.count_nonzero(~view.blocked):
+            return level
+    return make_level(guess, view.inside, view.blocked, _LEAST_RADIUS)
+
+
 def _search_exactly(level: Level, rounds: int, check_deadline: Callable[[], None]) -> Work:
     work = Work(level, *search_all(level, _EXACT_SOURCES))
     for _ in range(rounds):
@@ -235,13 +253,16 @@ def _meet_border(view: View, work: Work) -> Planes:
     """Copy the detail sharply, and shift its colours so that they meet those around the hole."""
     level, shape = work.level, view.image.shape
     _vote(level, work.nearest, work.distance, _LAST_FOCUS)
-    ring = widen(view.inside, 1) & ~view.inside
+    near = find_window(view.inside, margin=_RIM)
+    inside = view.inside[near]
+    ring = np.zeros_like(view.inside)
+    ring[near] = widen(inside, 1) & ~inside
     pixels = np.flatnonzero(ring).astype(np.int32)
     told = vote(level, pixels, work.nearest, work.distance, _LAST_FOCUS)
-    missing = np.zeros(shape, np.float32)
-    missing[ring] = np.clip(view.image[ring] - told, -_MOST_SHIFT, _MOST_SHIFT)
-    shift = relax(spread(missing, ring.astype(np.float32)), view.inside, 10)
+    missing = np.zeros((*inside.shape, 3), np.float32)
+    missing[ring[near]] = np.clip(view.image[ring] - told, -_MOST_SHIFT, _MOST_SHIFT)
+    shift = relax(spread(missing, ring[near].astype(np.float32)), inside, 10)
     filled = level.colours.reshape(shape).copy()
-    filled[view.inside] += shift[view.inside]
-    rim = view.inside & widen(~view.inside, _RIM)
-    return relax(filled, rim, _RIM)
+    filled[near][inside] += shift[inside]
+    filled[near] = relax(filled[near], inside & widen(~inside, _RIM), _RIM)
+    return filled

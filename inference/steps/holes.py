@@ -61,11 +61,12 @@ def write_hole(rgb: Bytes, hole: Hole, painted: Bytes) -> Bytes:
     return np.where(hole.inside[..., np.newaxis], painted, rgb)
 
 
-def find_window(inside: Flags) -> Window:
-    """Return the part of a picture that holds the hole and enough of what surrounds it."""
+def find_window(inside: Flags, margin: int | None = None) -> Window:
+    """Return the part of a picture that holds the hole and `margin` pixels, or enough, around."""
     box = find_box(inside.view(np.uint8))
     assert box is not None
-    margin = max(_MARGIN, round(_MARGIN_SHARE * max(box.width, box.height)))
+    if margin is None:
+        margin = max(_MARGIN, round(_MARGIN_SHARE * max(box.width, box.height)))
     height, width = inside.shape
     return (
         slice(max(0, box.top - margin), min(height, box.bottom + margin)),

@@ -1,125 +1,91 @@
 """What does closed-form matting ask of the unknown pixels: Levin, Lischinski and Weiss (2008).
 
-The Laplacian is summed over the 3×3 windows that hold an unknown pixel, and only its rows of
-unknown pixels are kept: cost and memory follow the band, not the picture. Values are kept by the
-distance between the two pixels of a pair: 12 distances to the right or below, and 0.
+Only the rows of unknown pixels are kept, and of the windows only those that hold one: cost and
+memory follow the band, not the picture.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.steps.linear_models import grow
+from inference.steps.trimap import BACKGROUND, FOREGROUND
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+    from scipy.sparse import csr_matrix
 
-Reals = NDArray[np.float64]
-Indices = NDArray[np.intp]
+EPSILON = 1e-7  # pymatting's default; less needs float64 already
 
-_WINDOW = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)]
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The n unknown pixels of an h×w trimap, in row order."""
+
+    trimap: NDArray[np.uint8]
+    spots: NDArray[np.int32]
+    """n places y·w + x."""
+    numbers: NDArray[np.int32]
+    """h×w: which of them a pixel is, -1 where it is none."""
+
+    @classmethod
+    def of(cls, trimap: NDArray[np.uint8]) -> Band:
+        """Find the pixels that are neither 0 nor 255."""
+        unknown = (trimap != FOREGROUND) & (trimap != BACKGROUND)
+        spots = np.flatnonzero(unknown).astype(np.int32)
+        numbers = np.full(trimap.shape, -1, np.int32)
+        numbers.ravel()[spots] = np.arange(spots.size, dtype=np.int32)
+        return cls(np.ascontiguousarray(trimap), spots, numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class MattingSystem:
-    """Matrix · alpha = pull, for the unknown pixels in row order."""
+    """Matrix · alpha = pull, for the n unknown pixels of a band."""
 
-    matrix: csr_array
-    pull: Reals
+    band: Band
+    values: NDArray[np.float64]
+    """25×n: a pixel's row of the matrix, 5×5 around it; what falls on known pixels is in `pull`."""
+    pull: NDArray[np.float64]
     """What the known foreground adds on the right-hand side."""
 
+    def to_matrix(self) -> csr_matrix:
+        """Return the n×n matrix for solvers of scipy's kind."""
+        from scipy.sparse import csr_matrix
 
-def assemble(
-    rgb: NDArray[np.uint8],
-    unknown: NDArray[np.bool_],
-    foreground: NDArray[np.bool_],
-    *,
-    epsilon: float,
-) -> MattingSystem:
-    """Build the system of an h×w picture; what is neither unknown nor foreground is background.
-
-    In float64: nearly flat windows lose all their digits in float32, and the matrix its sign.
-    """
-    from scipy.sparse import csr_array
-
-    pixels = np.flatnonzero(unknown)
-    pairs = _sum_windows(rgb, unknown, epsilon)
-    number = np.full(unknown.size, -1, np.int32)
-    number[pixels] = np.arange(pixels.size, dtype=np.int32)
-    distances = sorted({*pairs, *(-distance for distance in pairs)})
-    values = np.empty((pixels.size, len(distances)))
-    columns = np.empty((pixels.size, len(distances)), np.int32)
-    pull = np.zeros(pixels.size)
-    for slot, distance in enumerate(distances):
-        other = np.clip(pixels + distance, 0, unknown.size - 1)
-        value = _of_pairs(pairs, pixels, distance)
-        pull -= value * foreground.ravel()[other]
-        values[:, slot], columns[:, slot] = value, number[other]
-    kept = (columns >= 0) & (values != 0)
-    starts = np.zeros(pixels.size + 1, np.int32)
-    np.cumsum(kept.sum(axis=1), out=starts[1:])
-    matrix = csr_array((values[kept], columns[kept], starts), shape=(pixels.size, pixels.size))
-    return MattingSystem(matrix, pull)
+        around = np.full((self.band.spots.size, 25), -1, np.int32)
+        for slot, there, place in _neighbours(self.band):
+            around[there, slot] = self.band.numbers.ravel()[place]
+        values = self.values.T
+        kept = (around >= 0) & (values != 0)
+        starts = np.zeros(around.shape[0] + 1, np.int32)
+        np.cumsum(kept.sum(axis=1), out=starts[1:])
+        size = around.shape[0], around.shape[0]
+        return csr_matrix((values[kept], around[kept], starts), shape=size)
 
 
-def _of_pairs(pairs: dict[int, Reals], pixels: Indices, distance: int) -> Reals:
-    """Return what each pixel shares with the one `distance` further; 0 beyond the frame."""
-    if distance >= 0:
-        return pairs[distance][pixels]
-    first = pixels + distance
-    return np.where(first >= 0, pairs[-distance][np.maximum(first, 0)], 0)
+def assemble(rgb: NDArray[np.uint8], band: Band, *, epsilon: float = EPSILON) -> MattingSystem:
+    """Build the system of an h×w picture."""
+    from inference.kernels.affinity import SLOTS, add_windows
+
+    values = np.zeros((SLOTS, band.spots.size))
+    add_windows(np.ascontiguousarray(rgb), band.numbers, epsilon, values)
+    pull = np.zeros(band.spots.size)
+    is_foreground = band.trimap.ravel() == FOREGROUND
+    for slot, there, place in _neighbours(band):
+        pull[there] += values[slot, there] * is_foreground[place]
+    return MattingSystem(band, values, -pull)
 
 
-def _sum_windows(
-    rgb: NDArray[np.uint8], unknown: NDArray[np.bool_], epsilon: float
-) -> dict[int, Reals]:
-    """Sum the Laplacian of each window into one plane for each distance between two pixels."""
-    width = unknown.shape[1]
-    wanted = np.zeros_like(unknown)
-    wanted[1:-1, 1:-1] = grow(unknown, 1)[1:-1, 1:-1]
-    centres = np.flatnonzero(wanted)
-    offsets = [row * width + column for row, column in _WINDOW]
-    colour, weighted = _whitened(rgb, centres, offsets, epsilon)
-    pairs: dict[int, Reals] = {}
-    for first, first_offset in enumerate(offsets):
-        place = centres + first_offset
-        for second in range(first, 9):
-            affinity = (colour[:, first] * weighted[:, second]).sum(axis=0)
-            affinity += 1
-            affinity *= -1 / 9
-            if first == second:
-                affinity += 1
-            distance = offsets[second] - first_offset
-            plane = pairs.setdefault(distance, np.zeros(unknown.size))
-            plane[place] += affinity  # one centre, one place: no index comes twice
-    return pairs
-
-
-def _whitened(
-    rgb: NDArray[np.uint8],
-    centres: Indices,
-    offsets: list[int],
-    epsilon: float,
-) -> tuple[Reals, Reals]:
-    """Return each window's 3×9 colours less their mean, and those times the inverse covariance."""
-    flat = rgb.reshape(-1, 3)
-    colour = np.empty((3, 9, centres.size))
-    for slot, offset in enumerate(offsets):
-        colour[:, slot] = flat.take(centres + offset, 0).T
-    colour *= 1 / 255
-    colour -= colour.mean(axis=1, keepdims=True)
-    red, green, blue = colour
-    rr, gg, bb = ((plane * plane).mean(axis=0) + epsilon / 9 for plane in (red, green, blue))
-    rg, rb, gb = ((a * b).mean(axis=0) for a, b in ((red, green), (red, blue), (green, blue)))
-    c_rr, c_rg, c_rb = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
-    c_gg, c_gb, c_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
-    scale = 1 / (rr * c_rr + rg * c_rg + rb * c_rb)
-    weighted = np.empty_like(colour)
-    weighted[0] = (c_rr * red + c_rg * green + c_rb * blue) * scale
-    weighted[1] = (c_rg * red + c_gg * green + c_gb * blue) * scale
-    weighted[2] = (c_rb * red + c_gb * green + c_bb * blue) * scale
-    return colour, weighted
+def _neighbours(band: Band) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.int32]]]:
+    """Yield for each slot of the 5×5 which pixels of the band have a neighbour there, and where."""
+    height, width = band.numbers.shape
+    rows, columns = np.divmod(band.spots, np.int32(width))
+    for slot in range(25):
+        down, right = slot // 5 - 2, slot % 5 - 2
+        inside = (rows + down >= 0) & (rows + down < height)
+        inside &= (columns + right >= 0) & (columns + right < width)
+        there = np.flatnonzero(inside)
+        yield slot, there, band.spots[there] + np.int32(down * width + right)

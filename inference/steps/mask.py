@@ -1,4 +1,4 @@
-"""What does a mask hold: the subject's box, and specks and pinholes to clean away."""
+"""What does a mask hold: the subject's box, specks and pinholes to clean away, what lies near."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
-
-from inference.steps.linear_models import grow
 
 Bytes = NDArray[np.uint8]
 
 _SPECK_SHARE = 0.0005  # of the picture's pixels
 _FAINT = 25  # up to this a pixel counts as background; from 255 less this on as subject
 _SKIRT = 2  # pixels around a speck that were its soft edge
-_BINOMIAL = ImageFilter.Kernel((3, 3), (1, 2, 1, 2, 4, 2, 1, 2, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +49,36 @@ def refine_mask(alpha: Bytes) -> Bytes:
 
     Specks and pinholes are connected regions below 0.05 % of the picture.
     """
-    smallest = alpha.size * _SPECK_SHARE
-    specks = _small_regions(alpha > _FAINT, smallest)
-    pinholes = _small_regions(alpha < 255 - _FAINT, smallest)
+    from inference.kernels.regions import smooth
+
     cleaned = alpha.copy()
-    if specks.any():
-        np.putmask(cleaned, specks | (grow(specks, _SKIRT) & (alpha <= _FAINT)), 0)
-    if pinholes.any():
-        skirt = grow(pinholes, _SKIRT) & (alpha >= 255 - _FAINT)
-        np.putmask(cleaned, (pinholes | skirt) & ~specks, 255)
-    return np.asarray(Image.fromarray(cleaned).filter(_BINOMIAL), np.uint8)
+    smallest = alpha.size * _SPECK_SHARE
+    _fill_small_parts(cleaned, smallest, seen=(_FAINT + 1, 255), skirt=(0, _FAINT), value=0)
+    _fill_small_parts(
+        cleaned, smallest, seen=(0, 254 - _FAINT), skirt=(255 - _FAINT, 255), value=255
+    )
+    return smooth(cleaned)
 
 
-def _small_regions(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_]:
-    """Mark the connected regions (8 neighbours) of fewer pixels than `smallest`."""
-    from scipy.ndimage import label
+def _fill_small_parts(
+    mask: Bytes, smallest: float, *, seen: tuple[int, int], skirt: tuple[int, int], value: int
+) -> None:
+    """Set connected parts of fewer pixels than `smallest` to a value, and their soft edges."""
+    from inference.kernels.regions import fill_parts, find_parts
 
-    labels, count = label(mask, np.ones((3, 3)))
-    if count == 0:
-        return np.zeros_like(mask)
-    is_small = np.bincount(labels.ravel()) < smallest
-    is_small[0] = False
-    if not is_small.any():
-        return np.zeros_like(mask)
-    return np.asarray(is_small[labels], np.bool_)
+    runs, sizes, _peaks = find_parts(mask, *seen)
+    is_small = sizes < smallest
+    if is_small.any():
+        fill_parts(mask, runs, is_small.view(np.uint8), value, _SKIRT, *skirt)
+
+
+def grow(marks: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """Widen marked pixels of h×w by `radius` pixels in all directions, square."""
+    for _ in range(radius):
+        wide = marks.copy()
+        wide[1:] |= marks[:-1]
+        wide[:-1] |= marks[1:]
+        marks = wide.copy()
+        marks[:, 1:] |= wide[:, :-1]
+        marks[:, :-1] |= wide[:, 1:]
+    return marks

@@ -22,7 +22,7 @@ Indices = NDArray[np.int32]
 _CHUNK = 1 << 22
 _LEAST_SHARE = 1e-6
 _DISTANCE = 60.0  # a whole picture away is as bad as colours off by so many levels
-_FADE = np.float32(1.3)  # a patch that lies so many pixels deeper counts this much less
+_FADE = np.float32(2)  # a patch that lies so many pixels deeper counts this much less
 
 
 @dataclass(frozen=True, slots=True)

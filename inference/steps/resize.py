@@ -30,9 +30,18 @@ def shrink(pixels: NDArray[np.uint8], across: int, down: int) -> NDArray[np.uint
     return result
 
 
-def network_input(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Squash H×W×3 uint8 to the side×side×3 uint8 that a network takes."""
-    return resize_rgb(rgb, side, side)
+def average_rgb(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Shrink H×W×3 to height×width×3: the mean of all whose centres lie under each pixel.
+
+    Where a side grows, both are bilinear.
+    """
+    if (rgb.shape[0], rgb.shape[1]) == (height, width) or (
+        rgb.shape[0] < height or rgb.shape[1] < width
+    ):
+        return resize_rgb(rgb, width, height)
+    from inference.kernels.resampling import average
+
+    return average(np.ascontiguousarray(rgb), width, height)
 
 
 def resize_mask(mask: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -89,6 +89,15 @@ def test_pictures_smaller_than_a_patch_are_filled(shape: tuple[int, int]) -> Non
     assert (filled == 50).all()
 
 
+def test_light_ground_in_narrow_places_fills_a_large_hole_beside_a_dark_corner() -> None:
+    rgb = np.random.default_rng(1).integers(190, 210, (256, 256, 3)).astype(np.uint8)
+    rgb[176:, 150:] = 10
+    inside = np.zeros((256, 256), np.bool_)
+    inside[24:232, 24:150] = inside[40:176, 24:230] = True
+    filled = fill_hole(rgb, Hole(inside, inside), no_deadline)
+    assert (filled[inside].mean(axis=1) < 100).mean() < 0.2
+
+
 def test_nothing_is_copied_from_what_is_blocked() -> None:
     rgb = np.full((SIDE, SIDE, 3), 60, np.uint8)
     rgb[:, 100:] = (0, 250, 0)

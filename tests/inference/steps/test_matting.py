@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference.steps import matting
-from inference.steps.matting import estimate_alpha, make_trimap
+from inference.steps import exact_matting
+from inference.steps.exact_matting import solve_exactly
+from inference.steps.matting import estimate_alpha
+from inference.steps.trimap import make_trimap
 from protocol.errors import MattingFailed, TaskTimedOut
 
 Bytes = NDArray[np.uint8]
@@ -102,7 +104,7 @@ def test_exact_needs_both_kinds() -> None:
 
 
 def test_exact_refuses_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matting, "LIMIT_EXACT_PIXELS", 3)
+    monkeypatch.setattr(exact_matting, "LIMIT_EXACT_PIXELS", 3)
     trimap = np.array([[0, 128, 128, 255]] * 4, np.uint8)
     with pytest.raises(MattingFailed, match="8 unknown pixels; at most 3 are allowed"):
         estimate_alpha(np.zeros((4, 4, 3), np.uint8), trimap, trimap, method="exact")
@@ -119,12 +121,38 @@ def test_the_deadline_is_checked_while_solving() -> None:
         estimate_alpha(rgb, make_trimap(mask, 240, 10, 10), mask, check_deadline=over)
 
 
-@pytest.mark.slow
+def test_a_mask_that_contradicts_the_trimap_does_not_count() -> None:
+    rgb, alpha = scene()
+    trimap = make_trimap(coarse(alpha), 240, 10, 10)
+    found = [estimate_alpha(rgb, trimap, mask) for mask in (alpha, 255 - alpha)]
+    assert (found[0] == found[1]).all()
+
+
+def test_a_band_too_wide_to_be_solved_as_it_is_is_solved_smaller() -> None:
+    rgb, alpha = scene(480)
+    trimap = np.where(alpha == 255, 255, 0).astype(np.uint8)
+    rows, columns = np.mgrid[:480, :480]
+    far = np.hypot(rows - 240, columns - 240)
+    trimap[(far > 60) & (far < 220)] = 128
+    found = estimate_alpha(rgb, trimap, alpha)
+    assert np.abs(found.astype(int) - alpha).mean() < 1.5
+
+
+def test_a_hole_in_the_subject_far_from_all_background_is_subject() -> None:
+    rgb, alpha = scene(192)
+    trimap = make_trimap(alpha, 240, 10, 4)
+    trimap[88:104, 88:104] = 128
+    rgb[88:104, 88:104] = 120  # as far from the subject's colour as from the background's
+    assert estimate_alpha(rgb, trimap, np.full_like(alpha, 120))[90:102, 90:102].min() > 200
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_exact_is_pymattings_closed_form() -> None:
     pymatting = pytest.importorskip("pymatting")
     rgb, alpha = scene()
     trimap = make_trimap(coarse(alpha), 240, 10, 10)
     wanted = pymatting.estimate_alpha_cf(rgb / 255, trimap / 255)
-    found = estimate_alpha(rgb, trimap, alpha, method="exact")
-    assert np.abs(found - wanted * 255).max() < 1
+    found = solve_exactly(rgb, trimap, lambda: None)
+    assert np.abs(found - wanted[trimap == 128]).max() < 1e-12
+    bytes_ = estimate_alpha(rgb, trimap, alpha, method="exact")
+    assert np.abs(bytes_ - wanted * 255).max() <= 0.5 + 1e-9

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from inference.steps.resize import network_input, resize_mask, resize_plane, resize_rgb, shrink
+from inference.steps.resize import average_rgb, resize_mask, resize_plane, resize_rgb, shrink
 
 
-def test_the_network_gets_a_square() -> None:
-    assert network_input(np.zeros((4, 6, 3), np.uint8), 2).shape == (2, 2, 3)
+@pytest.mark.parametrize("size", [(2, 2), (2, 3), (1, 4), (5, 3), (6, 4), (9, 9), (3, 9)])
+def test_an_average_has_any_size(size: tuple[int, int]) -> None:
+    rgb = np.full((4, 6, 3), (10, 100, 250), np.uint8)
+    small = average_rgb(rgb, *size)
+    assert small.shape == (size[1], size[0], 3)
+    assert (small == [10, 100, 250]).all()
 
 
 def test_shrinking_averages() -> None:

@@ -1,0 +1,127 @@
+"""Which pixels of a mask hang together, and how much lies in each part?
+
+Runs of a row are joined with those that touch them in the row above (8 neighbours) by union-find:
+memory and time follow the outlines, not the pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.kernels.compiling import byte, integer, kernel, nothing, part, reads, types, writes
+
+Bytes = NDArray[np.uint8]
+Whole = NDArray[np.int64]
+
+
+@part
+def _root(parents: Whole, run: int) -> int:
+    while parents[run] != run:
+        parents[run] = parents[parents[run]]
+        run = parents[run]
+    return run
+
+
+@part
+def _find_runs(mask: Bytes, low: int, high: int) -> Whole:
+    """Return n×3: row, first column, and the column after the last."""
+    height, width = mask.shape
+    runs = np.empty((height, 3), np.int64)
+    count = 0
+    for y in range(height):
+        x = 0
+        while x < width:
+            while x < width and not low <= mask[y, x] <= high:
+                x += 1
+            first = x
+            while x < width and low <= mask[y, x] <= high:
+                x += 1
+            if x > first:
+                if count == len(runs):
+                    runs = np.concatenate((runs, np.empty_like(runs)))
+                runs[count, 0], runs[count, 1], runs[count, 2] = y, first, x
+                count += 1
+    return runs[:count]
+
+
+@part
+def _join_runs(runs: Whole) -> Whole:
+    """Return each run's parent: the first run of all that hang together is its own."""
+    parents = np.arange(len(runs))
+    above = 0
+    for run in range(len(runs)):
+        while runs[above, 0] < runs[run, 0] - 1 or (
+            runs[above, 0] == runs[run, 0] - 1 and runs[above, 2] < runs[run, 1]
+        ):
+            above += 1
+        other = above
+        while runs[other, 0] == runs[run, 0] - 1 and runs[other, 1] <= runs[run, 2]:
+            first, second = _root(parents, run), _root(parents, other)
+            parents[max(first, second)] = min(first, second)
+            other += 1
+    return parents
+
+
+@kernel(
+    types.Tuple((writes(types.int64, 2), writes(types.int64, 1), writes(types.int64, 1))),
+    *(reads(byte, 2), integer, integer),
+)
+def find_parts(mask: Bytes, low: int, high: int) -> tuple[Whole, Whole, Whole]:
+    """Find the connected parts whose pixels lie from low to high.
+
+    Returns n×4 runs (row, first column, column after the last, number of its part), and of each
+    part how many pixels it has and the highest value in it.
+    """
+    found = _find_runs(mask, low, high)
+    parents = _join_runs(found)
+    runs = np.empty((len(found), 4), np.int64)
+    sizes, peaks = np.zeros(len(found), np.int64), np.zeros(len(found), np.int64)
+    count = 0
+    for run in range(len(found)):
+        y, first, last = found[run]
+        runs[run, 0], runs[run, 1], runs[run, 2] = y, first, last
+        root = _root(parents, run)
+        if root == run:
+            runs[run, 3] = count
+            count += 1
+        number = runs[root, 3]
+        runs[run, 3] = number
+        sizes[number] += last - first
+        for x in range(first, last):
+            peaks[number] = max(peaks[number], mask[y, x])
+    return runs, sizes[:count].copy(), peaks[:count].copy()
+
+
+@kernel(nothing, writes(byte, 2), reads(types.int64, 2), reads(byte, 1), *[integer] * 4)
+def fill_parts(
+    mask: Bytes, runs: Whole, chosen: Bytes, value: int, reach: int, low: int, high: int
+) -> None:
+    """Set chosen parts to a value, and so far around them what lies from low to high."""
+    height, width = mask.shape
+    for run in range(len(runs)):
+        if not chosen[runs[run, 3]]:
+            continue
+        y, first, last = runs[run, 0], runs[run, 1], runs[run, 2]
+        mask[y, first:last] = value
+        for row in range(max(0, y - reach), min(height, y + reach + 1)):
+            for x in range(max(0, first - reach), min(width, last + reach)):
+                if low <= mask[row, x] <= high:
+                    mask[row, x] = value
+
+
+@kernel(writes(byte, 2), reads(byte, 2))
+def smooth(mask: Bytes) -> Bytes:
+    """Blur with the 3×3 binomial; beyond the frame lie its edge pixels."""
+    height, width = mask.shape
+    line = np.empty(width + 2, np.uint16)
+    result = np.empty_like(mask)
+    for y in range(height):
+        above, here, below = mask[max(y - 1, 0)], mask[y], mask[min(y + 1, height - 1)]
+        for x in range(width):
+            line[x + 1] = np.uint16(above[x]) + np.uint16(2) * here[x] + below[x]
+        line[0], line[width + 1] = line[1], line[width]
+        for x in range(width):
+            total = line[x] + np.uint16(2) * line[x + 1] + line[x + 2]
+            result[y, x] = np.uint8((total + np.uint16(8)) >> np.uint16(4))
+    return result
