@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ class JsonFormatter(logging.Formatter):
         entry |= {k: v for k, v in record.__dict__.items() if k not in _STANDARD}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(entry, enc_hook=str).decode()
+        return _one_line(entry)
 
 
 class PlainFormatter(logging.Formatter):
@@ -34,11 +35,27 @@ class PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Show time, level, message and the extra members."""
-        shown = record.getMessage().encode("unicode_escape").decode()
-        extra = " ".join(f"{k}={v}" for k, v in record.__dict__.items() if k not in _STANDARD)
+        shown = _escaped(record.getMessage())
+        members = record.__dict__.items()
+        extra = _escaped(" ".join(f"{k}={v}" for k, v in members if k not in _STANDARD))
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         line = f"{time} {record.levelname.lower():7} {shown} {extra}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _one_line(entry: dict[str, Any]) -> str:
+    """Encode as JSON in which no control character is left, nor what a terminal takes for one."""
+    try:
+        line = msgspec.json.encode(entry, enc_hook=str).decode()
+    except UnicodeError:  # half a surrogate pair
+        line = json.dumps(entry, default=str)
+    if not line.isascii():  # U+0080 to U+009F steer terminals; U+2028 ends lines
+        line = json.dumps(entry, default=str)
+    return line.replace("\x7f", "\\u007f")
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode()
 
 
 def set_up_logging(level: str, style: str) -> None:
