@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -20,6 +20,7 @@ from protocol.errors import (
     UnsupportedParameter,
 )
 from protocol.json_text import (
+    has_distinct_keys,
     is_too_deep,
     read_array,
     read_value,
@@ -32,6 +33,8 @@ from protocol.words import clean, describe, quote
 
 MAX_ECHO = 64
 
+_MESSAGES = msgspec.json.Decoder(list[Message])
+_MEMBERS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _STRUCTS: dict[str, type[Message]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(Message)
 }
@@ -41,6 +44,8 @@ _FIELDS = {
     kind: {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for kind in _STRUCTS.values()
 }
+_PLAIN = {kind: fields.keys() - {"safety"} | {"taskType"} for kind, fields in _FIELDS.items()}
+"""The members of an element that holds no object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,37 @@ def decode_message(text: bytes | str, *, max_tasks: int) -> list[Element]:
     Raises:
         MessageError: the message as a whole cannot be taken.
     """
-    elements = [(raw, read_value(raw)) for raw in read_array(text, max_tasks)]
-    return list(_refuse_repeats(_decode_element(raw, value) for raw, value in elements))
+    elements = _decode_plain(text, max_tasks)
+    if elements is None:
+        read = [(raw, read_value(raw)) for raw in read_array(text, max_tasks)]
+        elements = [_decode_element(raw, value) for raw, value in read]
+    return elements if len(elements) == 1 else list(_refuse_repeats(elements))
+
+
+def _decode_plain(text: bytes | str, max_tasks: int) -> list[Element] | None:
+    """Decode what nearly every client sends: flat, all of it right; None: take a closer look."""
+    try:
+        messages = _MESSAGES.decode(text)
+        members = _MEMBERS.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    if not 0 < len(messages) <= max_tasks:
+        return None
+    for message, given in zip(messages, members, strict=True):
+        if not given.keys() <= _PLAIN[type(message)]:
+            return None
+    if not has_distinct_keys(text, members):
+        return None
+    return [_checked(*pair) for pair in zip(messages, members, strict=True)]
+
+
+def _checked(message: Message, given: dict[str, msgspec.Raw]) -> Element:
+    if isinstance(message, Task):
+        try:
+            message.check(given.keys())
+        except CutwireError as error:
+            return Failed(error, message.task_type, message.task_uuid)
+    return message
 
 
 def _decode_element(raw: msgspec.Raw, value: Any) -> Element:
@@ -170,7 +204,7 @@ def _group_members(group: str, names: dict[str, str], value: Any) -> Iterator[tu
         yield inner, names[inner], content
 
 
-def _refuse_repeats(elements: Iterator[Element]) -> Iterator[Element]:
+def _refuse_repeats(elements: Iterable[Element]) -> Iterator[Element]:
     seen: set[str] = set()
     for element in elements:
         if not isinstance(element, Task) or isinstance(element, GetResponse):

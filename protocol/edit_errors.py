@@ -45,6 +45,7 @@ ROWS: dict[type[e.CutwireError], tuple[int, str]] = {
     e.TaskNotFound: (404, "No such request is known."),
     e.TaskCancelled: (500, "The request was dropped before it ran."),
     e.TaskTimedOut: (504, "The request took too long."),
+    e.TaskAbandoned: (500, "The picture cannot be processed."),
     e.Overloaded: _UNAVAILABLE,
     e.ShuttingDown: _UNAVAILABLE,
     e.StorageUnavailable: _UNAVAILABLE,

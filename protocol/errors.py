@@ -37,7 +37,8 @@ CutwireError
 │   ├── ResultTooLarge
 │   ├── TaskNotFound
 │   ├── TaskCancelled
-│   └── TaskTimedOut
+│   ├── TaskTimedOut
+│   └── TaskAbandoned             the process ended each time that it worked on this task
 └── ServiceError                  ours to mend; the same request may work later
     ├── Overloaded
     ├── ShuttingDown
@@ -51,6 +52,7 @@ CutwireError
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import msgspec
@@ -217,6 +219,11 @@ class RateLimited(AccessError):
         super().__init__(message, detail=detail)
         self.retry_after_s = retry_after_s
 
+    @property
+    def whole_seconds(self) -> int:
+        """Round `retry_after_s` up, as Retry-After needs it; at least 1."""
+        return max(1, math.ceil(self.retry_after_s))
+
 
 class TaskError(CutwireError):
     """The task ran and cannot end well."""
@@ -244,6 +251,10 @@ class TaskCancelled(TaskError):
 
 class TaskTimedOut(TaskError):
     """The task's deadline passed."""
+
+
+class TaskAbandoned(TaskError):
+    """The process that worked on the task ended, so often that it is not tried again."""
 
 
 class ServiceError(CutwireError):

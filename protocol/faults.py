@@ -35,9 +35,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         kinds = {kind.__name__: kind for kind in CutwireError.family()}
         kind = kinds.get(self.kind, InternalError)
         if kind is RateLimited:
-            return RateLimited(
-                self.message, retry_after_s=self.retry_after_s, detail=self.detail
-            )
+            return RateLimited(self.message, retry_after_s=self.retry_after_s, detail=self.detail)
         return kind(
             self.message,
             parameter=self.parameter,

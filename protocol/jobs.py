@@ -62,6 +62,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     names: dict[str, str] = {}
     """What the client calls the task's fields, where its dialect has names of its own."""
     callback: Callback | None = None
+    trace_id: str = ""
+    """Of the client's trace (W3C Trace Context), for the log."""
+    key_id: str = ""
+    """Which of the tenant's keys it came with, for the key's budget."""
+    pixels: int = 0
+    """Of the picture that came inside the task; 0: not known before it is fetched."""
     cost_units: float = 1.0
     """How much of the machine the task takes, for fair queueing; a plain 1 MP cut-out is 1."""
     submitted_at: float
@@ -91,7 +97,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         an async task: its time begins with each try, and neither a long line nor a restart uses it
         up.
         """
-        return self.deadline_at - (self.submitted_at if self.is_durable else now)
+        life_s = self.deadline_at - self.submitted_at
+        # No more than its life, where a clock was set back meanwhile.
+        return life_s if self.is_durable else min(life_s, self.deadline_at - now)
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,6 +113,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     size_bytes: int
     detections: list[Detection] = []
     """The regions that imageMasking found, surest first."""
+    is_flagged: bool | None = None
+    """Whether moderation would have refused it, and was told to let it pass; None: not judged."""
 
     @property
     def masks(self) -> list[Product]:

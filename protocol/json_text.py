@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -89,6 +90,21 @@ def read_value(raw: msgspec.Raw) -> Any:
         raise InvalidJSON(f"The message is not valid JSON: {_plain_reason(exc)}.") from exc
     except RecursionError as exc:
         raise too_deep_error() from exc
+
+
+def has_distinct_keys(text: bytes | str, elements: Sequence[Mapping[str, msgspec.Raw]]) -> bool:
+    """Tell of a message whose elements hold no objects that none of them gives a key twice.
+
+    A compact message is just as long as its distinct members make it; another is looked at.
+    """
+    size = 1 + len(elements)  # the brackets, and a comma between two
+    for members in elements:
+        size += 1 + 4 * len(members) + len("".join(members))
+        for value in members.values():
+            size += len(memoryview(value))
+    if len(text) == size and text.isascii():
+        return True
+    return all(repeated_key(raw) is None for raw in _ELEMENTS.decode(text))
 
 
 def repeated_key(raw: msgspec.Raw) -> str | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
 
-from protocol.errors import CutwireError, Scalar
+from protocol.errors import CutwireError, RateLimited, Scalar
 from protocol.names import wire_name
 from protocol.results import LoggedIn, Pong, Result
 from protocol.task_errors import code_of
 
 _ENCODER = msgspec.json.Encoder()
+_HEADS = {"data": b'{"data":[', "errors": b'{"errors":['}
 
 
 class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True):
@@ -27,14 +27,15 @@ class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, omi
     max: int | float | None = None
     default: Scalar | list[Scalar] | None = None
     allowed_values: list[Scalar] | None = None
+    retry_after: int | None = None
+    """Seconds after which the same request may be taken, where it came too soon."""
     status: str | None = None
     documentation: str | None = None
     task_type: str | None = None
     task_uuid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """One encoded element of `data` or of `errors`."""
 
     member: Literal["data", "errors"]
@@ -42,9 +43,14 @@ class Reply:
     error: CutwireError | None = None
 
     @property
+    def parts(self) -> tuple[bytes, bytes, bytes]:
+        """The element alone in a message: how it goes over a WebSocket, no byte of it copied."""
+        return (_HEADS[self.member], self.body, b"]}")
+
+    @property
     def frame(self) -> bytes:
-        """The element alone in a message: how it goes over a WebSocket."""
-        return b'{"%s":[%s]}' % (self.member.encode(), self.body)
+        """The parts as one."""
+        return b"".join(self.parts)
 
 
 def result_reply(result: Result) -> Reply:
@@ -61,7 +67,7 @@ def inline_reply(result: Result, field: str, prefix: bytes, base64_data: bytes) 
 def with_member(reply: Reply, name: str, value: str) -> Reply:
     """Add a member to an element that is encoded already."""
     member = b',"%s":%s}' % (name.encode(), _ENCODER.encode(value))
-    return replace(reply, body=reply.body[:-1] + member)
+    return msgspec.structs.replace(reply, body=reply.body[:-1] + member)
 
 
 def error_reply(
@@ -84,6 +90,7 @@ def error_reply(
         max=allowed.max,
         default=allowed.default,
         allowed_values=allowed.allowed_values,
+        retry_after=error.whole_seconds if isinstance(error, RateLimited) else None,
         status="error" if is_polled else None,
         documentation=f"{documentation_url}#{code}" if documentation_url else None,
         task_type=task_type,

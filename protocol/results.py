@@ -57,6 +57,7 @@ class ImageResult(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, o
     image_uuid: str
     input_image_uuid: str | None = None
     image_url: str | None = None
+    nsfw_content: bool | None = msgspec.field(default=None, name="NSFWContent")
     cost: msgspec.Raw | None = None
 
 
@@ -89,6 +90,7 @@ class MaskResult(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, om
     input_image_uuid: str | None = None
     mask_image_url: str | None = None
     detections: list[Detection]
+    nsfw_content: bool | None = msgspec.field(default=None, name="NSFWContent")
     cost: msgspec.Raw | None = None
 
 

@@ -36,6 +36,7 @@ CODES: dict[type[e.CutwireError], tuple[str, int]] = {
     e.TaskNotFound: ("taskNotFound", 404),
     e.TaskCancelled: ("taskCancelled", 400),
     e.TaskTimedOut: ("timeout", 504),
+    e.TaskAbandoned: ("processingFailed", 500),
     e.Overloaded: ("serviceUnavailable", 503),
     e.ShuttingDown: ("serviceUnavailable", 503),
     e.StorageUnavailable: ("storageUnavailable", 503),

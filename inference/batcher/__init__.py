@@ -1,6 +1,7 @@
 """Many awaiters, one run: batches form while the model is busy."""
 
-from inference.batcher.batching import Batcher, BatchSettings, Model
+from inference.batcher.batching import Batcher
+from inference.batcher.model import BatchSettings, Model, count_cores
 from inference.batcher.observing import BatchObserver, BatchRun, DropReason, Unobserved
 
 __all__ = [
@@ -11,4 +12,5 @@ __all__ = [
     "DropReason",
     "Model",
     "Unobserved",
+    "count_cores",
 ]

@@ -9,61 +9,34 @@ of: its result, its own error, its cancellation; at close() too.
 from __future__ import annotations
 
 import asyncio
-import os
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from contextlib import nullcontext
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.batcher.model import BatchSettings, Model, count_cores, largest_batch
 from inference.batcher.observing import BatchObserver, BatchRun, DropReason, Unobserved
 from inference.batcher.waiting import Entry, deliver, drop_error, find_reason_to_drop
 from inference.models.pool import never
 from inference.models.row import Row
 from protocol.errors import CutwireError, InferenceFailed, OutOfMemory, Overloaded, ShuttingDown
 
+_log = logging.getLogger(__name__)
+
 Dead = tuple[Entry, DropReason]
-
-_GPU_BATCH = 8
-
-
-class BatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Batching. 0 chooses: on a CPU batches of 1, a runner per core; on a GPU of 8, one runner."""
-
-    max_size: int = 0
-    runners: int = 0
-    queue_limit: int = 256
-
-
-class Model(Protocol):
-    """What a batcher runs: a Session, or a fake."""
-
-    @property
-    def row(self) -> Row:
-        """What the model is."""
-        ...
-
-    @property
-    def is_on_gpu(self) -> bool:
-        """Whether a GPU runs it."""
-        ...
-
-    @property
-    def memory_bytes(self) -> int:
-        """Return how much memory it takes."""
-        ...
-
-    def run(self, batch: NDArray[Any]) -> NDArray[Any]:
-        """Run stacked items."""
-        ...
 
 
 class Batcher:
-    """One model's queue and runners. Made anywhere; `run` and `close` belong to an event loop."""
+    """One model's queue and runners. Made anywhere; `run` and `close` belong to an event loop.
+
+    `turns` is shared by all models of a CPU: each run takes one.
+    """
 
     def __init__(
         self,
@@ -71,13 +44,18 @@ class Batcher:
         settings: BatchSettings,
         observer: BatchObserver | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        turns: threading.Semaphore | None = None,
     ) -> None:
         self._model = model
         self._observer = observer or Unobserved()
         self._clock = clock
         self._is_fixed = model.row.is_fixed_batch
-        self._max_size = _max_size(model, settings)
-        self._runners = settings.runners or (1 if model.is_on_gpu else _cores())
+        self._max_size = largest_batch(model, settings)
+        self._runners = settings.runners or (1 if model.is_on_gpu else count_cores())
+        self._turns = nullcontext() if turns is None or model.is_on_gpu else turns
+        self._trim_after_s = settings.trim_after_s or None
+        self._is_trimmed = True
         self._queue_limit = settings.queue_limit
         self._queue: deque[Entry] = deque()
         self._running: set[Entry] = set()
@@ -171,28 +149,48 @@ class Batcher:
         self._observer.batch_dropped(self.row.name, "cancelled")
 
     def _serve(self) -> None:
-        while (taken := self._take()) is not None:
-            batch, dead = taken
-            try:
-                self._drop(dead)
-                self._observer.batch_queued(self.row.name, len(self._queue))
-                self._run(batch, is_retry=False)
-            # Whatever went wrong, the awaiters must hear of it and the runner must go on.
-            except Exception as exc:  # noqa: BLE001
-                error = InferenceFailed("The model run failed.", detail=repr(exc))
-                deliver((entry, error) for entry in batch)
-            with self._changed:
-                self._running.difference_update(batch)
+        while self._has_work():
+            with self._turns:
+                batch, dead = self._take()
+                self._serve_batch(batch, dead)
 
-    def _take(self) -> tuple[list[Entry], list[Dead]] | None:
-        """Wait for work and form a batch of it; None once closing and empty."""
+    def _serve_batch(self, batch: list[Entry], dead: list[Dead]) -> None:
+        try:
+            self._drop(dead)
+            self._observer.batch_queued(self.row.name, len(self._queue))
+            self._run(batch, is_retry=False)
+        # Whatever went wrong, the awaiters must hear of it and the runner must go on.
+        except Exception as exc:  # noqa: BLE001
+            error = InferenceFailed("The model run failed.", detail=repr(exc))
+            deliver((entry, error) for entry in batch)
         with self._changed:
-            while not self._queue:
-                if self._is_closing:
-                    return None
-                self._changed.wait()
+            self._running.difference_update(batch)
+
+    def _has_work(self) -> bool:
+        """Wait for work, and trim the model when none comes; False once closing and empty."""
+        while True:
+            with self._changed:
+                if not self._queue and not self._is_closing:
+                    self._changed.wait(None if self._is_trimmed else self._trim_after_s)
+                if self._queue or self._is_closing:
+                    return bool(self._queue)
+                is_idle = not self._running and not self._is_trimmed
+                self._is_trimmed = self._is_trimmed or is_idle
+            if is_idle:
+                self._trim()
+
+    def _trim(self) -> None:
+        try:
+            self._model.trim()
+        except Exception:  # noqa: BLE001 - foreign code; memory that is kept harms nobody
+            _log.exception("model not trimmed", extra={"model": self.row.name})
+
+    def _take(self) -> tuple[list[Entry], list[Dead]]:
+        """Form a batch of what waits: of nothing, if other runners took it meanwhile."""
+        with self._changed:
             batch, dead = self._form()
             self._running.update(batch)
+            self._is_trimmed = False
             return batch, dead
 
     def _form(self) -> tuple[list[Entry], list[Dead]]:
@@ -262,15 +260,3 @@ class Batcher:
         reasons = [(entry, find_reason_to_drop(entry, now)) for entry in entries]
         self._drop([(entry, reason) for entry, reason in reasons if reason is not None])
         return [entry for entry, reason in reasons if reason is None]
-
-
-def _max_size(model: Model, settings: BatchSettings) -> int:
-    if model.row.is_fixed_batch:
-        return 1
-    return settings.max_size or (_GPU_BATCH if model.is_on_gpu else 1)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -53,12 +53,29 @@ class Safety(
     omit_defaults=True,
     forbid_unknown_fields=True,
 ):
-    """What moderation is asked to look at."""
+    """What moderation is asked to look at, how closely, and what then becomes of the task."""
 
     check_inputs: bool = False
     check_content: bool = False
     tolerance: bool = False
-    mode: str = ""
+    """Let a refused picture through all the same; `NSFWContent` in the reply tells."""
+    mode: Literal["none", "fast", "full"] | UnsetType = UNSET
+    """`fast`: pictures as they are seen. `full`, as without: also what their alpha hides."""
+
+    @property
+    def judges_inputs(self) -> bool:
+        """Whether the input is to be judged."""
+        return self.check_inputs
+
+    @property
+    def judges_result(self) -> bool:
+        """Whether the result is to be judged; it is where `mode` alone asks for moderation."""
+        return self.check_content or (self.mode in ("fast", "full") and not self.check_inputs)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is to be judged."""
+        return self.judges_inputs or self.judges_result
 
 
 class Task(
@@ -83,7 +100,8 @@ class Task(
     @property
     def task_type(self) -> str:
         """The taskType that the client sent."""
-        return str(self.__struct_config__.tag)
+        tag: str = self.__struct_config__.tag  # type: ignore[assignment]
+        return tag
 
     def check(self, sent: AbstractSet[str]) -> None:
         """Raise what no single field can see; `sent` holds the wire names that the client gave."""
@@ -116,10 +134,14 @@ class PictureTask(Task, frozen=True, kw_only=True, rename=wire_name, omit_defaul
         return self.delivery_method == "async" or self.webhook_url is not UNSET
 
     @property
+    def has_callbacks(self) -> bool:
+        """Whether somebody else's server is to be called when it ends."""
+        return self.webhook_url is not UNSET or self.upload_endpoint is not UNSET
+
+    @property
     def is_moderated(self) -> bool:
         """Whether its input or its result is to be judged."""
-        safety = self.safety
-        return safety is not UNSET and (safety.check_inputs or safety.check_content)
+        return self.safety is not UNSET and self.safety.is_on
 
     def image_fields(self) -> dict[str, str]:
         """Wire name → value of every image that the task brings."""
@@ -130,7 +152,7 @@ class PictureTask(Task, frozen=True, kw_only=True, rename=wire_name, omit_defaul
         return msgspec.structs.replace(self, input_image="")
 
     def check(self, sent: AbstractSet[str]) -> None:
-        """Refuse more than one result, and a life for what gets no URL."""
+        """Refuse more than one result, a life for what gets no URL, and moderation on and off."""
         if self.number_results != 1:
             raise UnsupportedParameter(
                 f"numberResults {self.number_results} is not supported; allowed: 1.",
@@ -142,4 +164,9 @@ class PictureTask(Task, frozen=True, kw_only=True, rename=wire_name, omit_defaul
                 f"ttl is the life of a URL, but outputType is {self.output_type}; "
                 "leave ttl out or ask for outputType URL.",
                 parameter="ttl",
+            )
+        if self.is_moderated and self.safety.mode == "none":  # type: ignore[union-attr]
+            raise InvalidParameter(
+                "safety.mode none judges nothing, but safety asks for a check; leave one out.",
+                parameter="safety.mode",
             )

@@ -10,7 +10,8 @@ import pytest
 from fakes import job_of, outcome_of, plain_task, product_of, removal, uuid_of
 from msgspec import UNSET
 
-from protocol.errors import InvalidParameter
+from protocol.errors import InvalidParameter, RateLimited
+from protocol.faults import Fault
 from protocol.jobs import Job, Outcome, Product, RemoteImage, StoredImage
 from protocol.tasks import ImageUpload, JobTask, RemoveBackground
 
@@ -128,3 +129,9 @@ def test_async_task_has_its_whole_time_with_each_try() -> None:
 def test_cost_of_an_outcome_crosses_exactly() -> None:
     outcome = msgspec.structs.replace(outcome_of(job_of(1)), cost=Decimal("0.000601"))
     assert travelled(outcome).cost == Decimal("0.000601")
+
+
+def test_fault_keeps_when_to_come_back() -> None:
+    error = Fault.of(RateLimited("Too many.", retry_after_s=12.5)).error()
+    assert isinstance(error, RateLimited)
+    assert error.retry_after_s == 12.5
