@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from protocol.errors import CutwireError
 from protocol.jobs import Job, JobId, Outcome, Pool
 
@@ -13,23 +15,20 @@ EVERYTHING = 2**63 - 1
 """As `upto` of `forget`: the whole stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """The job is taken and will end with exactly one outcome."""
 
     job: Job
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """The job was not taken; nothing of it stays."""
 
     job: Job
     error: CutwireError
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """An outcome in a stream; `seq` ascends within the stream."""
 
     seq: int
@@ -54,6 +53,8 @@ class Stats:
     """Lane → jobs that wait."""
     running: int
     oldest_wait_s: float
+    uncharged: int = 0
+    """Jobs that ended elsewhere, whose charges the ledger does not have yet."""
 
 
 class Settles(Protocol):
@@ -89,6 +90,9 @@ class Lease(Protocol):
 
 class Engine(Protocol):
     """The embedded engine and the distributed one both satisfy this."""
+
+    def trouble(self) -> str:
+        """Say why nothing can be taken now; empty: it can."""
 
     async def open(self) -> None:
         """Take up what an earlier run left."""

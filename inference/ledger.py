@@ -53,11 +53,11 @@ class Usage:
     cost: Decimal = Decimal(0)
 
 
-def charge(connection: sqlite3.Connection, outcome: Outcome, now: float) -> None:
-    """Write the row of a task that succeeded, once; a task that failed costs nothing."""
+def charge(connection: sqlite3.Connection, outcome: Outcome, now: float) -> bool:
+    """Write the row of a task that succeeded; False: it has one, or failed and costs nothing."""
     job, product = outcome.job, outcome.product
     if product is None:
-        return
+        return False
     row = (
         job.tenant,
         job.task.task_uuid,
@@ -68,7 +68,7 @@ def charge(connection: sqlite3.Connection, outcome: Outcome, now: float) -> None
         product.megapixels,
         now,
     )
-    connection.execute(_CHARGE, row)
+    return connection.execute(_CHARGE, row).rowcount == 1
 
 
 def charges_by_task(connection: sqlite3.Connection, tenant: str = "") -> dict[str, int]:

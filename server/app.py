@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from inference import journal, ledger
 from inference.database import FILE_NAME, Database
 from inference.inputs.fetch import Fetcher
-from inference.inputs.reader import InputReader
 from inference.journal import Journal
-from inference.local_engine import LocalEngine
-from inference.stores import Store, open_store
-from inference.worker import Worker
+from inference.models import Catalogue
+from inference.stores import open_store
 from protocol.errors import CutwireError
-from server import deliveries
+from server import budgets, deliveries
+from server.allowances import Allowances
 from server.auth import KeyFile, KeyRing, StoredKey, WrongKeys
+from server.books import SCHEMA as BOOKS
+from server.books import Books
+from server.budgets import Budgets
 from server.data_dir import prepare_data_dir
 from server.deliveries import (
     CallbackGate,
@@ -44,10 +47,16 @@ from server.http_errors import answer_http_error
 from server.http_tasks import HttpTasks
 from server.intake import Admissible, Intake
 from server.janitor import Janitor
+from server.labour import hire
+from server.loop_lag import watched_loop
 from server.machine import Machine
 from server.mask_archive import MaskArchive
 from server.metrics import Metrics
+from server.parts import start_part
+from server.playground import Playground, describe_tasks
 from server.pricing import PriceTable
+from server.rates import RateLimiter
+from server.readiness import Readiness
 from server.reception import Reception
 from server.replier import Replier
 from server.routes import Routes
@@ -56,8 +65,7 @@ from server.settings import Settings
 from server.settlement import Settlement
 from server.signing import UrlSigner, load_secret
 from server.start_failure import PlainStart, StartFailure
-
-_log = logging.getLogger(__name__)
+from server.traffic import CountedTraffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +84,33 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     """Wire a service of one machine; nothing runs before the application starts."""
     data_dir = prepare_data_dir(settings.data_dir)
     metrics = Metrics()
-    store = open_store(settings.store, data_dir)
-    machine = Machine(settings, metrics)
-    threads = machine.threads
+    shared = prepare_data_dir(settings.shared_folder)
+    store = open_store(settings.store, shared)
+    runs_here = settings.engine_kind == "embedded"
+    machine = Machine(settings, metrics, computes=runs_here, loaded=metrics.model_loaded)
     prices = PriceTable(settings.prices)
-    secret = load_secret(data_dir)
+    secret = load_secret(shared)
     signer = UrlSigner((secret,))
     database = Database(data_dir / FILE_NAME)
     outbox = Outbox(database)
-    record = Journal(database, settings.journal, records=(outbox.record,))
-    engine = LocalEngine(settings.engine, record, Settlement(metrics, prices, store))
-    replier = Replier(store, signer, threads, url_life_s=settings.lives.url_s)
-    edit_replier = EditReplier(replier, MaskArchive(store, threads, settings.pictures))
+    spending = Budgets(prices, settings.pictures.limit_pixels)
+    record = Journal(database, settings.journal, records=(outbox.record, spending.record))
+    labour = hire(
+        settings,
+        machine,
+        store,
+        Settlement(metrics, prices, store, spending),
+        record,
+        Books(database, spending, outbox),
+    )
+    replier = Replier(
+        store,
+        signer,
+        machine.threads,
+        url_life_s=settings.lives.url_s,
+        refused=metrics.element_refused,
+    )
+    edit_replier = EditReplier(replier, MaskArchive(store, machine.threads, settings.pictures))
     webhooks = WebhookSecrets(secret)
     parcels = Parcels(
         store=store,
@@ -98,43 +121,59 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     )
     post = _Post.of(settings, outbox, parcels, metrics)
     dispatcher = Dispatcher(
-        engine,
+        labour.engine,
         Intake(
             store,
             machine.catalogue,
-            threads,
             Admissible(
                 settings.pictures,
                 settings.allow_private_networks,
-                is_moderated=machine.classifier is not None,
+                is_moderated=machine.is_moderated,
+                needs_models=runs_here,
             ),
             task_life_s=settings.limits.task_s,
         ),
         replier,
         post.gate(),
         Uploads(outbox),
+        Allowances(
+            RateLimiter(settings.rates.tasks_per_minute, settings.rates.burst_s, "tasks"),
+            spending,
+        ),
     )
     sessions = SessionRegistry(
-        resume_s=settings.limits.resume_s, max_detached=settings.limits.max_detached_sessions
+        resume_s=settings.limits.resume_s,
+        max_detached=settings.limits.max_detached_sessions,
+        max_attached=settings.limits.max_sockets,
+        max_attached_per_tenant=settings.limits.max_sockets_per_tenant,
+        directory=labour.directory,
     )
     reception = Reception(
         dispatcher=dispatcher,
         sessions=sessions,
-        keys=KeyRing(extra_keys, KeyFile(data_dir)),
+        keys=_key_ring(shared, extra_keys),
+        requests=RateLimiter(
+            settings.rates.requests_per_minute, settings.rates.burst_s, "requests"
+        ),
         wrong_keys=WrongKeys(settings.limits.wrong_keys_per_minute),
         limits=settings.limits,
         metrics=metrics,
     )
-    desk = EditDesk(dispatcher, edit_replier, webhooks, limit_bytes=settings.limits.max_body_bytes)
     routes = Routes(
         reception,
         HttpTasks(reception),
         Downloads(store, signer),
-        engine,
-        EditRoutes(reception, desk, EditQuota(settings.edits)),
+        labour.engine,
+        EditRoutes(
+            reception,
+            EditDesk(
+                dispatcher, edit_replier, webhooks, limit_bytes=settings.limits.max_body_bytes
+            ),
+            EditQuota(settings.edits),
+        ),
         public_url=settings.public_url,
     )
-    labour = _Labour(settings, store, engine, machine)
+    readiness = Readiness(store, lambda: routes.is_ready and not labour.engine.trouble())
     janitor = Janitor(sessions, dispatcher, store, record, settings.lives)
 
     failure = StartFailure()
@@ -143,9 +182,13 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
             async with (
-                database.opened(journal.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA),
+                database.opened(
+                    journal.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA, budgets.SCHEMA, BOOKS
+                ),
+                _recalled(spending, database, record),
                 post.running(),
-                labour.running(routes),
+                labour.running(routes, sessions),
+                watched_loop(metrics.loop_was_late),
                 asyncio.TaskGroup() as group,
             ):
                 sweeping = group.create_task(janitor.run())
@@ -156,11 +199,28 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
             raise
 
     app = Starlette(
-        routes=routes.table(),
+        routes=[
+            *routes.table(),
+            *readiness.table(),
+            *_playground(settings, machine.catalogue),
+        ],
         lifespan=lifespan,
         exception_handlers={404: answer_http_error, 405: answer_http_error},
     )
-    return Service(PlainStart(app, failure), routes)
+    return Service(PlainStart(CountedTraffic(app, metrics), failure), routes)
+
+
+def _key_ring(folder: Path, extra_keys: Sequence[StoredKey]) -> KeyRing:
+    file = KeyFile(folder)
+    file.load()  # one that is broken is told at the start
+    return KeyRing(extra_keys, file)
+
+
+def _playground(settings: Settings, models: Catalogue) -> Sequence[BaseRoute]:
+    if not settings.playground:
+        return ()
+    forms = describe_tasks(models, settings.pictures, message_bytes=settings.edge.max_message_bytes)
+    return Playground(forms, settings.store.public_origin).table()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +249,7 @@ class _Post:
     async def running(self) -> AsyncIterator[None]:
         """Deliver until the block ends; what is left then is taken up at the next start."""
         await self.courier.open()
-        delivering = asyncio.create_task(self.courier.run(), name="the courier")
-        delivering.add_done_callback(_report_crash)
+        delivering = start_part(self.courier.run(), "the courier")
         try:
             yield
         finally:
@@ -200,36 +259,8 @@ class _Post:
             await self.checks.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Labour:
-    """The worker's side of the service: the pull loop, on this process's machine."""
-
-    settings: Settings
-    store: Store
-    engine: LocalEngine
-    machine: Machine
-
-    @contextlib.asynccontextmanager
-    async def running(self, routes: Routes) -> AsyncIterator[None]:
-        """Take jobs until the block ends."""
-        fetcher = Fetcher(self.settings.fetch, self.settings.allow_private_networks)
-        inputs = InputReader(self.store, fetcher)
-        await self.engine.open()
-        async with self.machine.running(inputs, self.store) as runner:
-            worker = Worker(self.engine, runner, concurrency=self.settings.work.task_count)
-            serving = asyncio.create_task(worker.run(), name="the worker")
-            serving.add_done_callback(_report_crash)
-            routes.is_ready = True
-            try:
-                yield
-            finally:
-                routes.is_ready = False
-                await self.engine.close(drain_s=0)
-                serving.cancel()
-                await asyncio.wait({serving})
-                await fetcher.close()
-
-
-def _report_crash(part: asyncio.Task[None]) -> None:
-    if not part.cancelled() and part.exception() is not None:
-        _log.critical("%s stopped", part.get_name(), exc_info=part.exception())
+@contextlib.asynccontextmanager
+async def _recalled(spending: Budgets, database: Database, record: Journal) -> AsyncIterator[None]:
+    """Take up what keys have spent, before any task is."""
+    await spending.open(database, [job for job, _ in await record.unfinished()])
+    yield

@@ -1,4 +1,4 @@
-"""The command line: `cutwire demo`, `serve`, `run`, `keys`, `models`, `usage`, `check-config`."""
+"""The command line: `cutwire demo`, `serve`, `run`, `worker`, `keys`, `models`, `usage`, …"""
 
 from __future__ import annotations
 
@@ -9,9 +9,20 @@ from importlib.metadata import version
 
 from inference.config import SettingsError
 from protocol.errors import CutwireError
-from server.commands import check_config, completion, demo, keys, models, run, serve, usage
+from server.commands import (
+    check_config,
+    completion,
+    demo,
+    engine,
+    keys,
+    models,
+    run,
+    serve,
+    usage,
+    worker,
+)
 
-COMMANDS = (demo, serve, run, keys, models, usage, check_config, completion)
+COMMANDS = (demo, serve, run, worker, engine, keys, models, usage, check_config, completion)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -11,10 +11,12 @@ import msgspec
 from inference.batcher import BatchSettings
 from inference.coding import PictureLimits
 from inference.inputs.fetch import FetchSettings
+from inference.jetstream_engine.settings import NatsSettings
 from inference.journal import JournalSettings
 from inference.local_engine import LocalEngineSettings
 from inference.models import ModelSettings
 from inference.moderation import ModerationSettings
+from inference.sandbox import DecodingSettings
 from inference.sessions import SessionSettings
 from inference.stores import StoreSettings
 from server.deliveries import DeliverySettings
@@ -22,6 +24,7 @@ from server.edge import EdgeSettings
 from server.edit_quota import EditSettings
 from server.limits import LifeSettings, SocketLimits
 from server.pricing import PriceSettings
+from server.rates import RateSettings
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,6 +45,10 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_pixels: Annotated[int, msgspec.Meta(ge=1)] = 16_000_000
     """Pixels of all pictures in work; a larger picture is worked on alone."""
 
+    switch_interval_ms: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0
+    """How long a thread that computes in Python keeps the GIL when another one, such as the event
+    loop's, asks for it."""
+
     @property
     def thread_count(self) -> int:
         """Threads, counted from the machine where the settings leave it open."""
@@ -58,21 +65,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     data_dir: Path = Path("~/.local/share/cutwire")
     """Keys, signing secret, tasks and charges, stored pictures."""
+    shared_dir: str = ""
+    """What all gateways and workers see: keys, signing secret, and pictures where the store is
+    `local`; empty: the data directory."""
     public_url: str = ""
     """How clients reach the service; empty: the address that it listens on."""
+    playground: bool = True
+    """Whether `/` shows the page to try the service with."""
     allow_private_networks: bool = False
     """Whether inputs and callbacks may lie on loopback, RFC 1918 and ULA addresses."""
 
     edge: EdgeSettings = EdgeSettings()
     limits: SocketLimits = SocketLimits()
+    rates: RateSettings = RateSettings()
     edits: EditSettings = EditSettings()
     lives: LifeSettings = LifeSettings()
     deliveries: DeliverySettings = DeliverySettings()
     work: WorkSettings = WorkSettings()
     pictures: PictureLimits = PictureLimits()
+    decoding: DecodingSettings = DecodingSettings()
     fetch: FetchSettings = FetchSettings()
     store: StoreSettings = StoreSettings()
+    engine_kind: Literal["embedded", "nats"] = "embedded"
+    """Whether tasks run in this process, or at workers that NATS JetStream hands them to."""
     engine: LocalEngineSettings = LocalEngineSettings()
+    nats: NatsSettings = NatsSettings()
     journal: JournalSettings = JournalSettings()
     models: ModelSettings = ModelSettings()
     moderation: ModerationSettings = ModerationSettings()
@@ -80,3 +97,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     batching: BatchSettings = BatchSettings()
     prices: PriceSettings = PriceSettings()
     logs: LogSettings = LogSettings()
+
+    def __post_init__(self) -> None:
+        if self.engine_kind == "nats" and self.store.kind != "s3" and not self.shared_dir:
+            raise ValueError(
+                "store.kind is not 's3': gateways and workers need one store; name a folder that "
+                "all of them see in shared_dir, or an S3 bucket in store.bucket"
+            )
+
+    @property
+    def shared_folder(self) -> Path:
+        """Where keys, signing secret and local pictures lie."""
+        return Path(self.shared_dir) if self.shared_dir else self.data_dir
+
+    @property
+    def engine_here(self) -> LocalEngineSettings:
+        """The embedded engine's settings, with what they leave to this machine."""
+        most = self.engine.running_per_tenant or self.work.thread_count
+        return msgspec.structs.replace(self.engine, running_per_tenant=most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -19,8 +20,12 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 from inference.stores.store import BlobNotFound, check_key
 from protocol.errors import StorageUnavailable
 
+_Attributes = dict[str, str] | None
 Clock = Callable[[], datetime]
 
+_SHA256: Final = "sha256"
+"""In S3 x-amz-meta-sha256: of the blob as it was given to us, checked on the way back."""
+_HASHED_AT_ONCE_BYTES: Final = 64 * 1024
 _MAX_SIGNED: Final = timedelta(days=7)  # Signature version 4 allows no more
 _NO_BUCKET: Final = "NoSuchBucket"  # S3 answers 404 for it as for a missing blob
 _STAGED: Final = re.compile(r".+#[0-9]+")  # obstore writes NAME#1, then renames it to NAME
@@ -54,7 +59,7 @@ class ObjectStore:
                 self._store,
                 key,
                 data,
-                attributes=self._attributes(media_type),
+                attributes=await self._attributes(media_type, data),
                 use_multipart=False,
             )
 
@@ -63,7 +68,19 @@ class ObjectStore:
         check_key(key)
         with _failures(key):
             found = await obstore.get_async(self._store, key)
-            return bytes(await found.bytes_async())
+            data = bytes(await found.bytes_async())
+        expected = found.attributes.get(_SHA256)
+        if expected is not None and await _sha256(data) != expected:
+            raise StorageUnavailable(
+                "The store returned a damaged picture; try again later.",
+                detail=f"{key}: the checksum differs from the one it was stored with",
+            )
+        return data
+
+    @property
+    def signs_urls(self) -> bool:
+        """Only S3 does."""
+        return False
 
     async def url(self, key: str, expires_s: int) -> str | None:
         """Give None: only S3 signs."""
@@ -100,8 +117,8 @@ class ObjectStore:
                         deleted += 1
         return deleted
 
-    def _attributes(self, media_type: str) -> dict[str, str] | None:
-        return {"Content-Type": media_type}
+    async def _attributes(self, media_type: str, data: bytes | memoryview) -> _Attributes:
+        return {"Content-Type": media_type, _SHA256: await _sha256(data)}
 
     async def _renew(self, key: str) -> None:
         found = await obstore.get_async(self._store, key)
@@ -111,7 +128,7 @@ class ObjectStore:
 
 
 class FolderStore(ObjectStore):
-    """Blobs as files. The folder is open to its owner only; media types are not kept."""
+    """Blobs as files, without media types and checksums. The folder is open to its owner only."""
 
     def __init__(self, folder: Path, renewal: Renewal) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -126,7 +143,7 @@ class FolderStore(ObjectStore):
         await asyncio.to_thread(_sweep_staged, self._folder / prefix, oldest.timestamp())
         return deleted
 
-    def _attributes(self, media_type: str) -> dict[str, str] | None:
+    async def _attributes(self, media_type: str, data: bytes | memoryview) -> _Attributes:
         return None  # LocalStore raises NotImplementedError for any
 
     async def _renew(self, key: str) -> None:
@@ -140,12 +157,24 @@ class BucketStore(ObjectStore):
         self._signer = signer
         super().__init__(bucket, renewal)
 
+    @property
+    def signs_urls(self) -> bool:
+        """It does."""
+        return True
+
     async def url(self, key: str, expires_s: int) -> str | None:
         """Sign a GET; S3 allows at most 7 days, a longer life is cut to that."""
         check_key(key)
         life = min(timedelta(seconds=expires_s), _MAX_SIGNED)
         with _failures(key):
             return await obstore.sign_async(self._signer, "GET", key, life)
+
+
+async def _sha256(data: bytes | memoryview) -> str:
+    """Digest a blob, in hexadecimal; a large one not on the event loop."""
+    if len(data) <= _HASHED_AT_ONCE_BYTES:
+        return hashlib.sha256(data).hexdigest()
+    return await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
 
 
 @contextmanager

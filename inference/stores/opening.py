@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from obstore.store import MemoryStore, S3Store
@@ -25,19 +26,33 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["local", "memory", "s3"] = "local"
     bucket: str = ""
     region: str = "us-east-1"
-    endpoint: str = ""  # empty: Amazon's own
-    public_endpoint: str = ""  # the same bucket as clients reach it; empty: the endpoint
-    access_key_id: Secret = Secret("")  # empty: the host's role
+    endpoint: str = ""
+    """Empty: Amazon's own."""
+    public_endpoint: str = ""
+    """The same bucket as clients reach it; empty: the endpoint."""
+    access_key_id: Secret = Secret("")
+    """Empty: the host's role."""
     secret_access_key: Secret = Secret("")
     allow_http: bool = False
-    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0  # of one request
-    renew_after_s: Annotated[float, msgspec.Meta(ge=0)] = 3600.0  # least time between touches
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0
+    """Of one request."""
+    renew_after_s: Annotated[float, msgspec.Meta(ge=0)] = 3600.0
+    """Least time between two notes that a picture was used."""
 
     def __post_init__(self) -> None:
         if self.kind == "s3" and not self.bucket:
             raise ValueError("bucket is missing; kind 's3' needs the name of a bucket")
         if bool(self.access_key_id) != bool(self.secret_access_key):
             raise ValueError("access_key_id and secret_access_key go together: set both or neither")
+
+    @property
+    def public_origin(self) -> str:
+        """Scheme and host of the URLs that the store signs; empty where it signs none."""
+        if self.kind != "s3":
+            return ""
+        known = self.public_endpoint or self.endpoint or f"https://s3.{self.region}.amazonaws.com"
+        parts = urlsplit(known)
+        return f"{parts.scheme}://{parts.netloc}"
 
 
 def open_store(settings: StoreSettings, data_dir: Path, *, clock: Clock = utc_now) -> Store:

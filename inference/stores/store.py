@@ -24,6 +24,11 @@ class Store(Protocol):
         """Give a blob; raises BlobNotFound."""
         ...
 
+    @property
+    def signs_urls(self) -> bool:
+        """Whether `url` gives any."""
+        ...
+
     async def url(self, key: str, expires_s: int) -> str | None:
         """Sign a URL for reading the blob without us; None where the store cannot."""
         ...

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
 
-from inference.config import load_settings
+from inference.config import SettingsError, load_settings
 from server.settings import Settings
 
 
@@ -20,6 +21,36 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="keys, signing secret and stored pictures (default: ~/.local/share/cutwire)",
     )
+
+
+def add_nats_options(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where the broker is."""
+    parser.add_argument(
+        "--nats-url",
+        action="append",
+        metavar="URL",
+        help="a NATS server, nats://HOST:4222; may be repeated for a cluster",
+    )
+
+
+def nats_overrides(options: argparse.Namespace) -> dict[str, Any] | None:
+    """Give what `add_nats_options` read, as settings."""
+    return {"urls": options.nats_url} if options.nats_url else None
+
+
+def check_nats() -> None:
+    """Raise SettingsError where the client of the broker is not installed."""
+    if importlib.util.find_spec("nats") is None:
+        raise SettingsError(
+            "engine_kind 'nats' needs nats-py, which is not installed: pip install 'cutwire[nats]'"
+        )
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Write a file in one step: who waits for it never sees half of it."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    aside.write_text(text)
+    aside.replace(path)
 
 
 def read_settings(options: argparse.Namespace, **more: Any) -> Settings:

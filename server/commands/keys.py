@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import argparse
 import re
+import sqlite3
 import sys
+import time
+from contextlib import closing
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
+from inference.database import FILE_NAME, open_read_only
 from protocol.decoding import task_types
-from protocol.errors import InvalidParameter
+from protocol.errors import InvalidParameter, StorageUnavailable
 from protocol.words import listed
 from server.auth import TENANT_PATTERN, KeyFile, new_key, stored_key
+from server.budgets import month_of, spent_in
 from server.commands.common import add_settings_options, read_settings
 from server.data_dir import prepare_data_dir
 from server.deliveries import WebhookSecrets
+from server.pricing import MICRO_DOLLAR
 from server.signing import load_secret
 
 
@@ -33,10 +40,17 @@ def add_parser(commands: Any) -> None:
     create.add_argument("--tenant", default="default", help="whose key it is (default: default)")
     create.add_argument("--label", default="", help="a note for the listing")
     create.add_argument(
-        "--task-types",
+        "--tasks",
         default="",
         metavar="TYPE,TYPE",
         help="allow these task types only (default: all)",
+    )
+    create.add_argument(
+        "--budget",
+        type=_parse_budget,
+        metavar="USD",
+        help="what it may spend in a calendar month, in UTC (default: no limit); a task is taken "
+        "only if its highest possible price still fits",
     )
     create.set_defaults(run=_create)
     listing = actions.add_parser("list", help="list keys, without the keys themselves")
@@ -59,20 +73,21 @@ def add_parser(commands: Any) -> None:
 
 def _create(options: argparse.Namespace) -> int:
     _check_tenant(options.tenant)
-    allowed = tuple(name for name in options.task_types.split(",") if name)
+    allowed = tuple(name for name in options.tasks.split(",") if name)
     unknown = set(allowed) - set(task_types())
     if unknown:
         raise InvalidParameter(
-            f"--task-types names {listed(sorted(unknown))}; known are {listed(task_types())}."
+            f"--tasks names {listed(sorted(unknown))}; known are {listed(task_types())}."
         )
     file, key = _file(options), new_key()
-    file.save([*file.load(), stored_key(key, options.tenant, options.label, allowed)])
+    made = stored_key(key, options.tenant, options.label, allowed, options.budget)
+    file.save([*file.load(), made])
     sys.stdout.write(f"{key}\n")
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    keys = _file(options).load()
+    keys, spent = _file(options).load(), _spent(options)
     if options.json:
         shown = [
             {
@@ -81,6 +96,8 @@ def _list(options: argparse.Namespace) -> int:
                 "label": key.label,
                 "createdAt": key.created_at,
                 "taskTypes": key.task_types,
+                "monthlyBudgetUSD": None if key.monthly_budget is None else str(key.monthly_budget),
+                "spentThisMonthUSD": str(spent.get(key.id, 0)),
             }
             for key in keys
         ]
@@ -88,7 +105,9 @@ def _list(options: argparse.Namespace) -> int:
         return 0
     for key in keys:
         made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
-        sys.stdout.write(f"{key.id}  {key.tenant:20}  {made}  {key.label}\n")
+        budget = "" if key.monthly_budget is None else f" of {key.monthly_budget}"
+        cost = f"{spent.get(key.id, 0)}{budget} USD"
+        sys.stdout.write(f"{key.id}  {key.tenant:20}  {made}  {cost:>24}  {key.label}\n")
     return 0
 
 
@@ -105,9 +124,31 @@ def _revoke(options: argparse.Namespace) -> int:
 
 def _show_webhook_secret(options: argparse.Namespace) -> int:
     _check_tenant(options.tenant)
-    secret = load_secret(prepare_data_dir(read_settings(options).data_dir))
+    secret = load_secret(prepare_data_dir(read_settings(options).shared_folder))
     sys.stdout.write(f"{WebhookSecrets(secret).shown(options.tenant)}\n")
     return 0
+
+
+def _spent(options: argparse.Namespace) -> dict[str, Decimal]:
+    """Read what the keys have spent this month, also while a service runs."""
+    path = prepare_data_dir(read_settings(options).data_dir) / FILE_NAME
+    if not path.exists():
+        return {}
+    try:
+        with closing(open_read_only(path)) as connection:
+            return spent_in(connection, month_of(time.time()))
+    except sqlite3.Error as exc:
+        raise StorageUnavailable(f"What was spent cannot be read from {path}: {exc}.") from exc
+
+
+def _parse_budget(text: str) -> Decimal:
+    try:
+        budget = Decimal(text)
+    except InvalidOperation:
+        budget = Decimal("NaN")
+    if not budget.is_finite() or budget <= 0 or budget != budget.quantize(MICRO_DOLLAR):
+        raise argparse.ArgumentTypeError("must be an amount in USD above 0, such as 25 or 0.50")
+    return budget
 
 
 def _check_tenant(tenant: str) -> None:
@@ -118,4 +159,4 @@ def _check_tenant(tenant: str) -> None:
 
 
 def _file(options: argparse.Namespace) -> KeyFile:
-    return KeyFile(prepare_data_dir(read_settings(options).data_dir))
+    return KeyFile(prepare_data_dir(read_settings(options).shared_folder))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,14 @@ from typing import Any
 
 from server.app import build_service
 from server.auth import TENANT_PATTERN, KeyFile, StoredKey, new_key, stored_key
-from server.commands.common import add_settings_options, read_settings
+from server.commands.common import (
+    add_nats_options,
+    add_settings_options,
+    check_nats,
+    nats_overrides,
+    read_settings,
+    write_aside,
+)
 from server.data_dir import hold_data_dir, prepare_data_dir
 from server.edge import serve
 from server.logs import set_up_logging
@@ -51,6 +57,13 @@ def add_parser(commands: Any) -> None:
         default=None,
         help="let inputs and callbacks lie on loopback, RFC 1918 and ULA addresses",
     )
+    parser.add_argument(
+        "--engine",
+        choices=("embedded", "nats"),
+        help="run tasks in this process, or hand them to workers over NATS JetStream "
+        "(default: embedded)",
+    )
+    add_nats_options(parser)
     add_settings_options(parser)
     parser.set_defaults(run=run)
 
@@ -62,16 +75,20 @@ def run(options: argparse.Namespace) -> int:
         options,
         edge={name: value for name, value in listen.items() if value is not None} or None,
         allow_private_networks=options.allow_private_networks,
+        engine_kind=options.engine,
+        nats=nats_overrides(options),
     )
+    if settings.engine_kind == "nats":
+        check_nats()
     set_up_logging(settings.logs.level, settings.logs.style)
     data_dir = prepare_data_dir(settings.data_dir)
     with hold_data_dir(data_dir):
-        fresh_key = _first_key(data_dir, options.api_key)
+        fresh_key = _first_key(prepare_data_dir(settings.shared_folder), options.api_key)
         service = build_service(settings, options.api_key)
 
         def announce(base_url: str) -> None:
             if options.url_file is not None:
-                _write_aside(options.url_file, base_url)
+                write_aside(options.url_file, base_url)
             _welcome(settings.public_url or base_url, fresh_key)
 
         return serve(service.app, settings.edge, announce, service.drain)
@@ -88,7 +105,8 @@ def _first_key(data_dir: Path, given: Sequence[StoredKey]) -> str | None:
 
 
 def _welcome(base_url: str, fresh_key: str | None) -> None:
-    lines = [f"Cutwire serves at {base_url}", f"  WebSocket  ws{base_url.removeprefix('http')}/v1"]
+    lines = [f"Cutwire serves at {base_url}", f"  Playground {base_url}/{_login(fresh_key)}"]
+    lines.append(f"  WebSocket  ws{base_url.removeprefix('http')}/v1")
     lines.append(f"  HTTP       POST {base_url}/v1")
     if fresh_key is not None:
         lines.append(f"  API key    {fresh_key}   (shown this once; stored as a hash)")
@@ -96,10 +114,9 @@ def _welcome(base_url: str, fresh_key: str | None) -> None:
     sys.stdout.flush()
 
 
-def _write_aside(path: Path, text: str) -> None:
-    aside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    aside.write_text(text)
-    aside.replace(path)
+def _login(fresh_key: str | None) -> str:
+    """Let the first visit log in by itself: browsers send nothing of what follows the #."""
+    return f"#key={fresh_key}" if fresh_key else ""
 
 
 def _parse_key(text: str) -> StoredKey:

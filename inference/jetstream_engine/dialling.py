@@ -1,0 +1,34 @@
+"""How is a connection to the broker made, and made again?"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from inference.jetstream_engine.settings import NatsSettings
+
+TRY_S = 2.0
+"""How long one request waits for its answer; a new leader is elected in about that time."""
+RECONNECT_S = 0.25
+PENDING_BYTES = 64 * 1024 * 1024
+
+
+def connection_options(settings: NatsSettings) -> dict[str, Any]:
+    """What nats-py is told: it never gives up, and finds a dead server within 10 s."""
+    options: dict[str, Any] = {
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": RECONNECT_S,
+        "connect_timeout": TRY_S,
+        "ping_interval": 5,
+        "max_outstanding_pings": 2,
+        "pending_size": PENDING_BYTES,
+    }
+    if settings.user:
+        options |= {"user": settings.user, "password": settings.password.reveal()}
+    if settings.token:
+        options["token"] = settings.token.reveal()
+    if settings.credentials_file:
+        options["user_credentials"] = settings.credentials_file
+    if settings.ca_file:
+        options["tls"] = ssl.create_default_context(cafile=settings.ca_file)
+    return options

@@ -1,0 +1,148 @@
+"""The results of one stream: those that are stored, then live ones, none missed and none twice.
+
+Live results come by the republished subject, which has no state on the broker and may lose some.
+Each names the sequence number before it, so a hole is seen at once, and is filled from the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from inference.engine import EVERYTHING, Result
+from inference.jetstream_engine import names
+from inference.jetstream_engine.broker import Broker
+from inference.jetstream_engine.jobs import decode_outcome
+from inference.jetstream_engine.outstanding import Outstanding
+from protocol.errors import StorageUnavailable
+
+POLLED = "Cutwire-Polled"
+"""The header of a result that is there because somebody asked for it with getResponse."""
+
+FIRST_LOOKS_S = (0.05, 0.25)
+"""A replica may lag behind when a stream is attached to."""
+LOOK_S = 1.0
+IDLE_LOOK_S = 30.0
+"""Between looks into the store: while something is awaited, and otherwise."""
+
+
+class Reader:
+    """Reads streams of results."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        outstanding: Outstanding,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._broker = broker
+        self._outstanding = outstanding
+        self._clock = clock
+        self._newest = 0
+        self._forgotten: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def saw(self, seq: int) -> None:
+        """Note that a result with this number is stored."""
+        self._newest = max(self._newest, seq)
+
+    def forget(self, stream: str, upto: int) -> None:
+        """Drop results that the client has; the broker drops them when their time is over."""
+        self._sweep()
+        _, before = self._forgotten.pop(stream, (0.0, 0))
+        known = self._newest if upto == EVERYTHING else upto
+        self._forgotten[stream] = self._clock(), max(before, known)
+
+    async def read(self, stream: str, after: int) -> AsyncGenerator[Result]:
+        """Yield a stream's results after a sequence number, then live ones."""
+        _, forgotten = self._forgotten.get(stream, (0.0, 0))
+        reading = _Reading(self._broker, stream, max(after, forgotten))
+        async with contextlib.aclosing(self._results(reading)) as results:
+            async for result in results:
+                self.saw(result.seq)
+                self._outstanding.end(result.outcome.job.id)
+                if result.seq > self._forgotten.get(stream, (0.0, 0))[1]:
+                    yield result
+
+    async def _results(self, reading: _Reading) -> AsyncGenerator[Result]:
+        await reading.attach()
+        try:
+            looks = iter(FIRST_LOOKS_S)
+            while True:
+                async for result in reading.stored():
+                    yield result
+                pause_s = next(looks, None)
+                if pause_s is None:
+                    is_awaited = self._outstanding.is_awaited(reading.stream)
+                    pause_s = LOOK_S if is_awaited else IDLE_LOOK_S
+                async for result in reading.live(pause_s):
+                    yield result
+        finally:
+            await reading.detach()
+
+    def _sweep(self) -> None:
+        """Let go of what the broker has dropped by now."""
+        horizon = self._clock() - self._broker.settings.results_life_s
+        while self._forgotten:
+            stream, (since, _) = next(iter(self._forgotten.items()))
+            if since > horizon:
+                return
+            del self._forgotten[stream]
+
+
+class _Reading:
+    """One reader's place in a stream."""
+
+    def __init__(self, broker: Broker, stream: str, seq: int) -> None:
+        self.stream = stream
+        self._broker = broker
+        self._seq = seq
+        self._live: asyncio.Queue[Msg] = asyncio.Queue()
+        self._subscription: Subscription | None = None
+
+    async def attach(self) -> None:
+        """Have live results told from now on."""
+        self._subscription = await self._broker.listen(names.live_subject(self.stream), self._told)
+
+    async def detach(self) -> None:
+        """Have nothing told any more."""
+        if self._subscription is not None:
+            with contextlib.suppress(Exception):  # the connection may be gone, and it with it
+                await self._subscription.unsubscribe()
+
+    async def stored(self) -> AsyncGenerator[Result]:
+        """Yield what the store has beyond our place; what it cannot say now comes later."""
+        subject = names.result_subject(self.stream)
+        with contextlib.suppress(StorageUnavailable):
+            while found := await self._broker.after(names.RESULTS, subject, self._seq):
+                self._seq = found.seq
+                yield _result(found.seq, found.data, found.headers)
+
+    async def live(self, quiet_s: float) -> AsyncGenerator[Result]:
+        """Yield live results until it is quiet for so long, or one was missed."""
+        while True:
+            try:
+                async with asyncio.timeout(quiet_s):
+                    message = await self._live.get()
+            except TimeoutError:
+                return
+            headers = message.headers or {}
+            seq = int(headers["Nats-Sequence"])
+            if seq <= self._seq:
+                continue
+            if int(headers["Nats-Last-Sequence"]) > self._seq:
+                return
+            self._seq = seq
+            yield _result(seq, message.data, headers)
+
+    async def _told(self, message: Msg) -> None:
+        self._live.put_nowait(message)
+
+
+def _result(seq: int, data: bytes, headers: dict[str, str]) -> Result:
+    return Result(seq, decode_outcome(data), is_polled=POLLED in headers)

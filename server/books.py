@@ -1,0 +1,66 @@
+"""The ledger and the outbox of a whole cluster: kept by one gateway, in its data directory."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+from inference import ledger
+from inference.database import Database
+from protocol.jobs import JobId, Outcome
+from server.budgets import Budgets
+from server.deliveries import Outbox
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS ledger_identity (id TEXT NOT NULL) STRICT;
+"""
+
+
+class Books:
+    """Writes down what workers report: charges, and what is to be handed over."""
+
+    def __init__(
+        self,
+        database: Database,
+        spending: Budgets,
+        outbox: Outbox,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._spending = spending
+        self._outbox = outbox
+        self._clock = clock
+
+    async def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Write outcomes down, each once however often it comes; durable on return."""
+        now = self._clock()
+
+        def change(connection: sqlite3.Connection) -> None:
+            for outcome in outcomes:
+                if ledger.charge(connection, outcome, now):
+                    self._spending.record(connection, outcome)
+                self._outbox.record(connection, outcome)
+
+        await self._database.write(change)
+
+    async def identity(self) -> str:
+        """Name this ledger, for good: a restart finds it again, another directory has its own."""
+
+        def change(connection: sqlite3.Connection) -> str:
+            row = connection.execute("SELECT id FROM ledger_identity").fetchone()
+            if row is None:
+                row = (uuid.uuid4().hex,)
+                connection.execute("INSERT INTO ledger_identity VALUES (?)", row)
+            return str(row[0])
+
+        return await self._database.write(change)
+
+    def unsettled(self) -> list[JobId]:
+        """List the tasks that something is set aside for."""
+        return self._spending.in_work()
+
+    def settle(self, outcome: Outcome) -> None:
+        """Count what a task cost in the place of what was set aside for it."""
+        self._spending.settle(outcome)

@@ -1,0 +1,91 @@
+"""What a gateway has in the place of models: the broker, shared sessions, the cluster's ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator
+
+from inference.engine import Settles
+from inference.jetstream_engine.broker import Broker
+from inference.jetstream_engine.engine import JetStreamEngine
+from inference.jetstream_engine.sessions import SharedSessions
+from inference.jetstream_engine.usage import UsageFeed
+from protocol.errors import StorageUnavailable
+from server.books import Books
+from server.connection import POLICY_VIOLATION, Connection
+from server.parts import start_part
+from server.routes import Routes
+from server.session_registry import SessionRegistry
+from server.settings import Settings
+from server.shared_directory import SharedDirectory
+
+RECONCILE_S = 2.0
+RECONCILED_AT_ONCE = 200
+
+_log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """The distributed engine, as a gateway uses it."""
+
+    def __init__(self, settings: Settings, settlement: Settles, books: Books) -> None:
+        self.broker = Broker(settings.nats, f"cutwire gateway {socket.gethostname()}")
+        self.engine = JetStreamEngine(
+            self.broker,
+            settlement,
+            settings.engine_here,
+            jobs_life_s=settings.journal.result_life_s,
+        )
+        self._shared = SharedSessions(self.broker)
+        self.directory = SharedDirectory(self._shared, settings.limits.resume_s)
+        self._keeps_ledger = settings.nats.keeps_ledger
+        self._books = books
+
+    @contextlib.asynccontextmanager
+    async def running(self, routes: Routes, sessions: SessionRegistry) -> AsyncIterator[None]:
+        """Take tasks until the block ends."""
+        async with self.broker.opened():
+            await self.engine.open()
+
+            async def taken(session_id: str) -> None:
+                self.directory.forget(session_id)
+                connection = sessions.drop(session_id)
+                if isinstance(connection, Connection):
+                    await connection.close(POLICY_VIOLATION, "the session was taken up elsewhere")
+
+            await self._shared.listen(taken)
+            works = [self.directory.run(), self._reconcile()]
+            if self._keeps_ledger:
+                works.append(self._keep_ledger())
+            parts = [start_part(work, "a part of the gateway") for work in works]
+            routes.is_ready = True
+            try:
+                yield
+            finally:
+                routes.is_ready = False
+                for part in parts:
+                    part.cancel()
+                await asyncio.wait(parts)
+                await self.engine.close(drain_s=0)
+
+    async def _keep_ledger(self) -> None:
+        """Keep the cluster's ledger, unless another gateway does."""
+        feed = UsageFeed(self.broker)
+        if not await feed.is_claimed(await self._books.identity()):
+            _log.info("another gateway keeps the ledger and sends webhooks")
+            return
+        _log.info("this gateway keeps the ledger and sends webhooks")
+        await feed.run(self._books.record)
+
+    async def _reconcile(self) -> None:
+        """Settle what was set aside for tasks that have ended at some worker."""
+        while True:
+            await asyncio.sleep(RECONCILE_S)
+            for job_id in self._books.unsettled()[:RECONCILED_AT_ONCE]:
+                with contextlib.suppress(StorageUnavailable):
+                    state = await self.engine.find(job_id)
+                    if state is not None and state.outcome is not None:
+                        self._books.settle(state.outcome)

@@ -1,0 +1,300 @@
+"""What stands round the engine at the broker: set-up, sweeping, charges, sessions, warnings."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+import pytest
+from brokers import NatsServer
+from engine_suite import accept, finish, next_lease, read
+from fakes import PATIENCE_S, STREAM, TENANT, FakeClock, job_of, outcome_of
+from msgspec.structs import replace
+
+from inference.jetstream_engine import names
+from inference.jetstream_engine.broker import Broker
+from inference.jetstream_engine.engine import JetStreamEngine
+from inference.jetstream_engine.health import risks
+from inference.jetstream_engine.outstanding import Outstanding
+from inference.jetstream_engine.sessions import SharedSession, SharedSessions
+from inference.jetstream_engine.settings import NatsSettings
+from inference.jetstream_engine.topology import Change, set_up, wanted
+from inference.jetstream_engine.usage import UsageFeed
+from protocol.errors import InternalError, StorageUnavailable, TaskTimedOut
+from protocol.jobs import Outcome
+
+Connect = Callable[..., Awaitable[Broker]]
+Start = Callable[..., Awaitable[JetStreamEngine]]
+DAY_S = 24 * 3600.0
+SESSION = "6d0c9b8e-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+async def broker(connect: Connect) -> Broker:
+    return await connect()
+
+
+async def changes(broker: Broker, *, update: bool = False, **settings: object) -> list[Change]:
+    """Set up, with some settings changed; return what was not there as wanted."""
+    settings_ = replace(broker.settings, **settings)
+    found = [
+        change
+        async for change in set_up(broker, wanted(settings_, DAY_S), update=update, patience_s=0)
+    ]
+    return [change for change in found if change.step != "is there"]
+
+
+# Set-up
+
+
+async def test_everything_is_made_once(broker: Broker) -> None:
+    assert {change.step for change in await changes(broker)} == {"made"}
+    assert await changes(broker) == []
+
+
+async def test_what_differs_is_told_and_left(broker: Broker) -> None:
+    await changes(broker)
+    (change,) = await changes(broker, max_waiting=7)
+    assert (change.step, change.differences) == ("differs", {"max_msgs_per_subject": (2_000, 7)})
+    assert await changes(broker) == []
+
+
+async def test_what_differs_is_altered_when_told(broker: Broker) -> None:
+    await changes(broker)
+    (change,) = await changes(broker, update=True, max_waiting=7)
+    assert change.step == "altered"
+    assert await changes(broker, max_waiting=7) == []
+
+
+async def test_consumer_that_differs_is_altered_when_told(broker: Broker) -> None:
+    await changes(broker)
+    altered = await changes(broker, update=True, ack_wait_s=9.0)
+    assert {change.step for change in altered} == {"altered"}
+    assert await changes(broker, ack_wait_s=9.0) == []
+
+
+async def test_stream_that_was_lost_is_made_again_at_the_next_start(
+    broker: Broker, start: Start
+) -> None:
+    await changes(broker)
+    await broker.call(f"STREAM.DELETE.{names.tasks_stream('default')}")
+    engine = await start()
+    await accept(engine, job_of(1))
+
+
+@pytest.mark.parametrize("pool", ["", "Big", "a.b", "a b", "x" * 33])
+def test_name_of_a_pool_is_checked(pool: str) -> None:
+    with pytest.raises(ValueError, match="allowed: 1 to 32"):
+        NatsSettings(pools={"model": pool})
+
+
+# Warnings
+
+
+async def test_single_server_without_monitoring_is_warned_of(broker: Broker) -> None:
+    assert any("sync_interval" in risk for risk in [risk async for risk in risks(broker)])
+
+
+async def test_server_that_does_not_sync_is_warned_of(
+    connect: Connect, nats_server: NatsServer
+) -> None:
+    broker = await connect(monitoring_url=nats_server.monitoring_url)
+    assert any("set `sync_interval: always`" in risk for risk in [r async for r in risks(broker)])
+
+
+async def test_server_that_syncs_always_is_safe(
+    connect: Connect, synced_server: NatsServer
+) -> None:
+    broker = await connect(urls=(synced_server.url,), monitoring_url=synced_server.monitoring_url)
+    assert [risk async for risk in risks(broker) if "use 2.10.27" not in risk] == []
+
+
+async def test_three_replicas_are_safe(connect: Connect) -> None:
+    broker = await connect(replicas=3)
+    assert [risk async for risk in risks(broker) if "use 2.10.27" not in risk] == []
+
+
+async def test_start_without_a_broker_says_where_it_looked() -> None:
+    settings = NatsSettings(urls=("nats://127.0.0.1:9",), connect_s=0.5)
+    with pytest.raises(StorageUnavailable, match=r"No NATS server answers at nats://127.0.0.1:9"):
+        await Broker(settings, "test").open()
+
+
+# Sweeping
+
+
+async def test_sync_task_that_nobody_took_in_time_is_ended(start: Start) -> None:
+    engine = await start()
+    await accept(engine, job_of(1))
+    assert await engine.janitor.sweep_once(time.time() + 120) == 1
+    (result,) = await read(engine)
+    assert result.outcome.fault is not None
+    assert isinstance(result.outcome.fault.error(), TaskTimedOut)
+    assert (await engine.stats()).queued == {"interactive": 0, "bulk": 0}
+
+
+async def test_async_task_may_wait_for_long(start: Start) -> None:
+    engine = await start()
+    await accept(engine, job_of(1, reply_to=""))
+    assert await engine.janitor.sweep_once(time.time() + DAY_S / 2) == 0
+    assert await engine.janitor.sweep_once(time.time() + 2 * DAY_S) == 1
+
+
+async def test_task_that_ended_and_stayed_in_the_queue_is_removed(
+    start: Start, broker: Broker
+) -> None:
+    engine = await start(pools=())
+    await accept(engine, job_of(1))
+    waiting = job_of(1)
+    data = msgspec.msgpack.encode(outcome_of(waiting))
+    await broker.store(names.job_key(waiting.id, "end"), data)
+    assert await engine.janitor.sweep_once(time.time() + 120) == 1
+    state = await engine.find(waiting.id)
+    assert state is not None
+    assert state.outcome == outcome_of(waiting)
+
+
+async def test_task_handed_out_too_often_is_ended_and_removed(start: Start) -> None:
+    engine = await start(max_deliveries=2, ack_wait_s=0.3)
+    await accept(engine, job_of(1))
+    leases = engine.work()
+    for _ in range(2):
+        await (await next_lease(leases)).fail(0)
+    (result,) = await read(engine)
+    assert result.outcome.fault is not None
+    assert isinstance(result.outcome.fault.error(), InternalError)
+    await until_empty(engine)
+
+
+# Charges
+
+
+async def test_every_success_is_told_to_the_ledger(start: Start, broker: Broker) -> None:
+    engine = await start()
+    await accept(engine, job_of(1), job_of(2, reply_to=""))
+    await finish(engine.work(), 2)
+    assert await recorded(broker, 2) == [outcome_of(job_of(1)), outcome_of(job_of(2, reply_to=""))]
+
+
+async def test_failure_costs_nothing_and_is_not_told(start: Start, broker: Broker) -> None:
+    engine = await start()
+    await accept(engine, job_of(1), job_of(2))
+    leases = engine.work()
+    first = await next_lease(leases)
+    await first.done(Outcome.failed(first.job, InternalError("It failed.")))
+    await finish(leases)
+    assert await recorded(broker, 1) == [outcome_of(job_of(2))]
+
+
+async def test_what_could_not_be_recorded_comes_again(start: Start, broker: Broker) -> None:
+    engine = await start()
+    await accept(engine, job_of(1))
+    await finish(engine.work())
+    tries: list[int] = []
+
+    async def fail_once(outcomes: Sequence[Outcome]) -> None:
+        tries.append(len(outcomes))
+        if len(tries) == 1:
+            raise StorageUnavailable("The disk is full.")
+        done.set()
+
+    done = asyncio.Event()
+    running = asyncio.create_task(UsageFeed(broker).run(fail_once))
+    await asyncio.wait_for(done.wait(), PATIENCE_S)
+    running.cancel()
+    await asyncio.wait({running})
+    assert tries == [1, 1]
+
+
+async def test_ledger_belongs_to_the_first_that_asks(start: Start, broker: Broker) -> None:
+    await start()
+    feed = UsageFeed(broker)
+    assert await feed.is_claimed("one")
+    assert not await feed.is_claimed("two")
+    assert await feed.is_claimed("one")
+
+
+# Sessions
+
+
+async def test_session_is_found_by_every_gateway(start: Start, connect: Connect) -> None:
+    await start()
+    here, there = SharedSessions(await connect()), SharedSessions(await connect())
+    await here.claim(SharedSession(id=SESSION, tenant=TENANT, confirmed_seq=7))
+    found = await there.find(SESSION)
+    assert found is not None
+    assert (found.tenant, found.confirmed_seq, there.is_ours(found)) == (TENANT, 7, False)
+
+
+async def test_gateway_is_told_when_its_session_is_taken(start: Start, connect: Connect) -> None:
+    await start()
+    here, there = SharedSessions(await connect()), SharedSessions(await connect())
+    told: asyncio.Queue[str] = asyncio.Queue()
+    await here.listen(told.put)
+    await here.claim(SharedSession(id="mine", tenant=TENANT))
+    await there.claim(SharedSession(id=SESSION, tenant=TENANT))
+    assert await asyncio.wait_for(told.get(), PATIENCE_S) == SESSION
+
+
+async def test_session_that_went_elsewhere_is_not_ended_here(
+    start: Start, connect: Connect
+) -> None:
+    await start()
+    here, there = SharedSessions(await connect()), SharedSessions(await connect())
+    await here.claim(SharedSession(id=SESSION, tenant=TENANT))
+    await there.claim(SharedSession(id=SESSION, tenant=TENANT))
+    assert not await here.release(SESSION)
+    assert await there.find(SESSION) is not None
+
+
+async def test_session_that_is_over_is_not_found(start: Start, broker: Broker) -> None:
+    await start()
+    shared = SharedSessions(broker)
+    await shared.claim(SharedSession(id=SESSION, tenant=TENANT))
+    assert await shared.release(SESSION)
+    assert await shared.find(SESSION) is None
+
+
+# What a gateway has handed over
+
+
+def test_job_that_ended_frees_its_place() -> None:
+    outstanding = Outstanding(FakeClock())
+    outstanding.add(job_of(1))
+    assert (outstanding.interactive_of(TENANT), outstanding.is_awaited(STREAM)) == (1, True)
+    outstanding.end(job_of(1).id)
+    assert (outstanding.interactive_of(TENANT), outstanding.is_awaited(STREAM)) == (0, False)
+
+
+def test_job_whose_end_was_never_seen_is_let_go_after_its_deadline() -> None:
+    clock = FakeClock()
+    outstanding = Outstanding(clock)
+    outstanding.add(job_of(1))
+    clock.advance(300)
+    outstanding.add(job_of(2))
+    assert outstanding.interactive_of(TENANT) == 1
+
+
+async def recorded(broker: Broker, count: int) -> list[Outcome]:
+    """What the ledger is told, once there is so much of it."""
+    found: list[Outcome] = []
+    enough = asyncio.Event()
+
+    async def record(outcomes: Sequence[Outcome]) -> None:
+        found.extend(outcomes)
+        if len(found) >= count:
+            enough.set()
+
+    running = asyncio.create_task(UsageFeed(broker).run(record))
+    await asyncio.wait_for(enough.wait(), PATIENCE_S)
+    running.cancel()
+    await asyncio.wait({running})
+    return sorted(found, key=lambda outcome: outcome.job.task.task_uuid)
+
+
+async def until_empty(engine: JetStreamEngine) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while sum((await engine.stats()).queued.values()):
+            pass
