@@ -14,15 +14,17 @@ from msgspec import UNSET
 
 from inference.coding import Header, PictureLimits, decode, probe
 from inference.keys import new_image_uuid, result_key, upload_key
-from inference.moderation import Moderates
+from inference.moderation import WHITE, Moderates
 from inference.picture import Picture
 from inference.pipelines import PIPELINES, Rendered
 from inference.pixel_budget import PixelBudget
 from inference.rendering import Encoded, encode_rendered
+from inference.sandbox import DecodesImages
+from inference.steps.compose import flatten
 from inference.steps.crop import MAX_PIXELS
 from inference.steps.regions import Region, Regions
 from inference.tools import JobTools, Networks
-from protocol.errors import CutwireError, InternalError
+from protocol.errors import ContentPolicyViolation, CutwireError, InternalError
 from protocol.jobs import ImageSource, Job, Outcome, Product
 from protocol.results import BoundingBox, Detection
 from protocol.tasks import ImageForegroundCrop, ImageUpload, JobTask, PictureTask
@@ -46,10 +48,11 @@ class StoresBlobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How large one picture may be, and all pictures in work together."""
+    """What holds pictures in check: the size of one, of all in work, and who decodes them."""
 
     pictures: PictureLimits
     budget: PixelBudget
+    decode: DecodesImages = decode
 
 
 class JobRunner:
@@ -71,11 +74,15 @@ class JobRunner:
         self._moderator = moderator
         self._limits = bounds.pictures
         self._budget = bounds.budget
+        self._decode_image = bounds.decode
 
     async def run(self, job: Job, turn: AbstractAsyncContextManager[None]) -> Outcome:
         """Do the job; whatever happens, return its one outcome."""
         deadline = time.monotonic() + job.time_left_s(time.time())
         tools = JobTools(self._networks, self._threads, model=job.model, deadline=deadline)
+        # Of two machines' clocks, perhaps: never less than nothing.
+        waited_s = max(0.0, time.time() - job.submitted_at)
+        tools.stages_ms["queue"] = round(waited_s * 1e3, 3)
         try:
             tools.check_deadline()
             product = await self._produce(job, tools, turn)
@@ -107,23 +114,38 @@ class JobRunner:
                 await tools.timed_cpu("decode", self._decode, data, name)
                 for name, data in files.items()
             ]
-            await self._moderate(job.task, pictures[0], tools, next(iter(files)))
+            flags = [await self._moderate(job.task, pictures[0], tools, next(iter(files)))]
             rendered = await PIPELINES[type(job.task)](job.task, *pictures, tools)
             del pictures
-            await self._moderate(job.task, rendered, tools)
+            flags.append(await self._moderate(job.task, rendered, tools))
             encoded = await tools.timed_cpu("encode", encode_rendered, job.task, rendered)
-        return await tools.timed("store", self._keep(job, encoded))
+        product = await tools.timed("store", self._keep(job, encoded))
+        judged = [flag for flag in flags if flag is not None]
+        return msgspec.structs.replace(product, is_flagged=any(judged) if judged else None)
 
     async def _moderate(
         self, task: JobTask, shown: Rendered, tools: JobTools, parameter: str | None = None
-    ) -> None:
-        """Judge an input, named by its parameter, or a result, where the task asks for it."""
+    ) -> bool | None:
+        """Judge an input, named by its parameter, or a result, where the task asks for it.
+
+        Return whether it would have been refused but for the task's tolerance; None: not judged.
+        """
         if not isinstance(task, PictureTask) or task.safety is UNSET:
-            return
-        if task.safety.check_inputs if parameter else task.safety.check_content:
-            picture = shown.union() if isinstance(shown, Regions) else shown
-            judging = self._moderator.check(picture, parameter, tools.deadline)
+            return None
+        safety = task.safety
+        if not (safety.judges_inputs if parameter else safety.judges_result):
+            return None
+        picture = shown.union() if isinstance(shown, Regions) else shown
+        if safety.mode == "fast" and isinstance(picture, Picture):
+            picture = await tools.cpu(flatten, picture, WHITE)
+        judging = self._moderator.check(picture, parameter, tools.deadline)
+        try:
             await tools.timed("moderate", judging)
+        except ContentPolicyViolation:
+            if not safety.tolerance:
+                raise
+            return True
+        return False
 
     async def _keep(self, job: Job, encoded: Encoded) -> Product:
         """Store a result; the regions' masks come first, so that a result is always whole."""
@@ -137,7 +159,7 @@ class JobRunner:
         return product
 
     def _decode(self, data: bytes, parameter: str) -> Picture:
-        return decode(data, parameter=parameter, limits=self._limits)
+        return self._decode_image(data, parameter=parameter, limits=self._limits)
 
 
 def _pixels_in_work(task: JobTask, headers: list[Header]) -> int:

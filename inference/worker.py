@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Protocol
 
 from inference.engine import Engine, Lease
+from inference.turns import Turns
 from protocol.jobs import Job, Outcome, Pool
 
 _log = logging.getLogger(__name__)
 
+
+KEPT_FREE = 1
+"""Slots that jobs with fetched pictures leave to the others."""
 
 Turn = AbstractAsyncContextManager[None]
 """Held while a job uses the machine, not while it waits for somebody else's server."""
@@ -43,19 +48,27 @@ class Worker:
         self._runner = runner
         self._slots = asyncio.Semaphore(concurrency)
         self._fetches = asyncio.Semaphore(fetches)
+        # Many whose pictures are there leave slots to those that need not wait for a picture.
+        self._fetched = Turns(max(1, concurrency - KEPT_FREE))
 
     async def run(self) -> None:
         """Serve until the engine closes and nothing is left in hand."""
         async with asyncio.TaskGroup() as jobs:
-            jobs.create_task(self._pull("compute", self._slots, nullcontext()))
-            jobs.create_task(self._pull("fetch", self._fetches, self._slots))
+            jobs.create_task(self._pull("compute", self._slots))
+            jobs.create_task(self._pull("fetch", self._fetches))
 
-    async def _pull(self, pool: Pool, room: asyncio.Semaphore, turn: Turn) -> None:
+    async def _pull(self, pool: Pool, room: asyncio.Semaphore) -> None:
         async with asyncio.TaskGroup() as jobs:
             # One job is taken ahead: a slot that waited here for a job would be lost to the others.
             async for lease in self._engine.work(pool):
                 await room.acquire()
+                turn = nullcontext() if pool == "compute" else self._turn_of(lease.job.tenant)
                 jobs.create_task(self._serve(lease, room, turn))
+
+    @asynccontextmanager
+    async def _turn_of(self, tenant: str) -> AsyncIterator[None]:
+        async with self._fetched.hold(tenant), self._slots:
+            yield
 
     async def _serve(self, lease: Lease, room: asyncio.Semaphore, turn: Turn) -> None:
         try:

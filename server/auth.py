@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
+import math
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from protocol.errors import InsufficientPermissions, InvalidApiKey
+from protocol.errors import InsufficientPermissions, InvalidApiKey, StorageUnavailable
 from protocol.words import listed
 
 TENANT_PATTERN = r"\A[a-z0-9][a-z0-9_.-]{0,62}\Z"
+DIGEST_PATTERN = r"\A[0-9a-f]{64}\Z"
+LOOK_EVERY_S = 0.1
+"""So often a socket that sends tasks without a pause has its key looked up in the file."""
+
+_log = logging.getLogger(__name__)
 
 
 class StoredKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is kept of an API key: enough to recognise it, not enough to use it."""
 
-    digest: str
+    digest: Annotated[str, msgspec.Meta(pattern=DIGEST_PATTERN)]
     """SHA-256 of the key, in hexadecimal."""
-    tenant: str
+    tenant: Annotated[str, msgspec.Meta(pattern=TENANT_PATTERN)]
     label: str = ""
     created_at: float = 0.0
     task_types: tuple[str, ...] = ()
     """What the key may be used for; empty: everything."""
+    monthly_budget: Decimal | None = None
+    """USD that it may spend in a calendar month (UTC); None: as much as it likes."""
 
     @property
     def id(self) -> str:
@@ -44,6 +55,8 @@ class Caller:
     key_id: str
     task_types: tuple[str, ...] = ()
     """What the key allows; empty: everything."""
+    monthly_budget: Decimal | None = None
+    """USD that it may spend in a calendar month (UTC); None: as much as it likes."""
 
     def check_may(self, task_type: str) -> None:
         """Raise InsufficientPermissions where the key does not allow a task type."""
@@ -60,9 +73,18 @@ class KeyRing:
     Keys of the file count as soon as it changes: a key is made or revoked while the service runs.
     """
 
-    def __init__(self, keys: Iterable[StoredKey], file: KeyFile | None = None) -> None:
+    def __init__(
+        self,
+        keys: Iterable[StoredKey],
+        file: KeyFile | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._keys = tuple(keys)
         self._file = file
+        self._clock = clock
+        self._next_look = -math.inf
+        self._in_file: tuple[StoredKey, ...] | None = None
+        self._callers: dict[tuple[str, str], Caller] = {}
 
     def identify(self, key: str) -> Caller:
         """Tell who holds a key.
@@ -72,13 +94,41 @@ class KeyRing:
         """
         digest = digest_of(key).encode()
         found: StoredKey | None = None
-        from_file = self._file.load() if self._file else ()
-        for stored in (*self._keys, *from_file):
+        for stored in self._known():
             if hmac.compare_digest(stored.digest.encode(), digest):
                 found = stored
         if found is None:
             raise InvalidApiKey("Invalid API key.", parameter="apiKey")
-        return Caller(found.tenant, found.id, found.task_types)
+        return _caller_of(found)
+
+    def renew(self, caller: Caller) -> Caller:
+        """Tell what a key that was identified before allows now, give or take `LOOK_EVERY_S`.
+
+        Raises:
+            InvalidApiKey: it has been revoked.
+        """
+        now = self._clock()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_EVERY_S
+            self._look()
+        renewed = self._callers.get((caller.key_id, caller.tenant))
+        if renewed is None:
+            raise InvalidApiKey("This API key has been revoked.", parameter="apiKey")
+        return renewed
+
+    def _look(self) -> None:
+        in_file = self._file.current() if self._file else ()
+        if in_file is not self._in_file:
+            self._in_file = in_file
+            known = reversed((*self._keys, *in_file))  # of two that are the same the first counts
+            self._callers = {(key.id, key.tenant): _caller_of(key) for key in known}
+
+    def _known(self) -> tuple[StoredKey, ...]:
+        return (*self._keys, *(self._file.current() if self._file else ()))
+
+
+def _caller_of(key: StoredKey) -> Caller:
+    return Caller(key.tenant, key.id, key.task_types, key.monthly_budget)
 
 
 @dataclass(slots=True)
@@ -113,7 +163,11 @@ def new_key() -> str:
 
 
 def stored_key(
-    key: str, tenant: str, label: str = "", task_types: tuple[str, ...] = ()
+    key: str,
+    tenant: str,
+    label: str = "",
+    task_types: tuple[str, ...] = (),
+    monthly_budget: Decimal | None = None,
 ) -> StoredKey:
     """Describe a key for storage."""
     return StoredKey(
@@ -122,7 +176,12 @@ def stored_key(
         label=label,
         created_at=time.time(),
         task_types=task_types,
+        monthly_budget=monthly_budget,
     )
+
+
+_Version = tuple[int, int, int]
+_ABSENT: _Version = (0, 0, 0)
 
 
 class KeyFile:
@@ -130,20 +189,35 @@ class KeyFile:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "keys.json"
-        self._seen: tuple[int, int] = (0, 0)
+        self._seen: _Version = _ABSENT
+        self._broken: _Version = _ABSENT
         self._keys: tuple[StoredKey, ...] = ()
 
     def load(self) -> tuple[StoredKey, ...]:
-        """Return the stored keys, read anew where the file has changed; none where it is absent."""
-        try:
-            stat = self._path.stat()
-        except FileNotFoundError:
-            self._seen, self._keys = (0, 0), ()
-            return ()
-        if self._seen != (stat.st_mtime_ns, stat.st_ino):
-            self._keys = msgspec.json.decode(self._path.read_bytes(), type=tuple[StoredKey, ...])
-            self._seen = (stat.st_mtime_ns, stat.st_ino)
+        """Return the stored keys, read anew where the file has changed; none where it is absent.
+
+        Raises:
+            StorageUnavailable: the file is there and does not hold keys.
+        """
+        version = self._version()
+        if version == self._seen:
+            return self._keys
+        self._keys = self._read() if version != _ABSENT else ()
+        self._seen = version
         return self._keys
+
+    def current(self) -> tuple[StoredKey, ...]:
+        """Return the stored keys; where the file was broken since, those that it held before."""
+        version = self._version()
+        if version == self._seen or version == self._broken != _ABSENT:
+            return self._keys
+        try:
+            return self.load()
+        except StorageUnavailable as error:
+            self._broken = version
+            facts = {"detail": str(error)}
+            _log.error("the keys that were read before stay in force", extra=facts)
+            return self._keys
 
     def save(self, keys: Iterable[StoredKey]) -> None:
         """Write the keys aside and move them into place."""
@@ -152,3 +226,19 @@ class KeyFile:
         aside.touch(mode=0o600, exist_ok=False)
         aside.write_bytes(msgspec.json.format(msgspec.json.encode(list(keys))))
         aside.replace(self._path)
+
+    def _version(self) -> _Version:
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            return _ABSENT
+        return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+    def _read(self) -> tuple[StoredKey, ...]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=tuple[StoredKey, ...])
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as exc:
+            raise StorageUnavailable(
+                f"{self._path} cannot be read as keys: {exc}. Restore it from a copy, or move it "
+                "away and make new keys with `cutwire keys create`."
+            ) from exc

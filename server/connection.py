@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Protocol
+from dataclasses import replace
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from inference.latch import Latch
 from protocol.decoding import Element, Failed, decode_message
 from protocol.errors import (
     CutwireError,
     InvalidApiKey,
     MessageError,
     MissingApiKey,
+    Overloaded,
+    RateLimited,
 )
 from protocol.replies import Reply, login_reply, pong_reply
-from protocol.task_errors import code_of
 from protocol.tasks import Authentication, Ping, Task
 from server.auth import Caller
 from server.dispatcher import Recipient
+from server.idle_timer import IdleTimer
+from server.peer import Peer
 from server.reception import Reception
 from server.session import Session
+from server.tracing import trace_id_of
 
 SERVICE_RESTART = 1012
 POLICY_VIOLATION = 1008
@@ -32,21 +37,12 @@ INTERNAL_ERROR = 1011
 NORMAL = 1000
 ABNORMAL_CLOSURE = 1006
 TOO_BIG = 1009
+TRY_AGAIN_LATER = 1013
+
+TURN = 32
+"""So many messages are answered before other clients have their turn."""
 
 _log = logging.getLogger(__name__)
-
-
-class Peer(Protocol):
-    """What the edge below the application offers to a connection."""
-
-    def authenticated(self) -> None:
-        """Lift the limits that hold before login."""
-
-    async def reached(self) -> bool:
-        """Ping the client and wait for its pong: then it has what was sent before.
-
-        False: the connection ended first.
-        """
 
 
 class Closing(Exception):  # noqa: N818 - not an error: the way out of the reading loop
@@ -69,10 +65,14 @@ class Connection:
         self._peer = peer
         self._base_url = base_url
         self._address = address
+        self._trace_id = trace_id_of(socket)
         self._session: Session | None = None
         self._pump: asyncio.Task[None] | None = None
-        self._room = asyncio.Event()
+        self._room = Latch()
         self._confirming: asyncio.Task[None] | None = None
+        self._hanging_up: asyncio.Task[None] | None = None
+        self._recipient: Recipient | None = None
+        self._idle = IdleTimer(reception.limits.idle_s, self._hang_up)
         self._close_code: int | None = None
 
     async def serve(self) -> None:
@@ -85,6 +85,7 @@ class Connection:
         except WebSocketDisconnect as gone:
             self._close_code = gone.code
         finally:
+            self._idle.cancel()
             await self._leave()
 
     async def close(self, code: int, reason: str) -> None:
@@ -96,32 +97,38 @@ class Connection:
         await self._owes_fewer_than(1)
 
     async def _read(self) -> None:
-        async for text in self._frames():
+        in_flight = self._reception.limits.in_flight_per_socket
+        taken = 0
+        while True:
+            if self._session is not None and self._session.outstanding >= in_flight:
+                await self._owes_fewer_than(in_flight)
+            text = self._peer.take_text()
+            if text is None:
+                text = await self._receive()
+            self._reception.metrics.received("websocket", len(text))
             await self._answer(text)
+            taken += 1
+            if taken % TURN == 0:
+                await asyncio.sleep(0)  # others' turn: this client may have sent very many
 
-    async def _frames(self) -> AsyncIterator[str]:
-        while True:
-            await self._wait_for_room()
-            message = await self._receive()
-            if message.get("bytes") is not None:
-                raise Closing(UNSUPPORTED_DATA, "send text frames")
-            yield message["text"]
+    async def _receive(self) -> str:
+        """Wait for the next message."""
+        self._idle.begin()
+        message = await self._socket.receive()
+        self._idle.end()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
+        if message.get("bytes") is not None:
+            raise Closing(UNSUPPORTED_DATA, "send text frames")
+        text: str = message["text"]
+        return text
 
-    async def _receive(self) -> dict[str, str]:
-        while True:
-            try:
-                async with asyncio.timeout(self._reception.limits.idle_s):
-                    message = await self._socket.receive()
-            except TimeoutError as exc:
-                if self._session is None or not self._session.outstanding:
-                    raise Closing(NORMAL, "idle") from exc
-                continue
-            if message["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
-            return dict(message)
-
-    async def _wait_for_room(self) -> None:
-        await self._owes_fewer_than(self._reception.limits.in_flight_per_socket)
+    def _hang_up(self) -> bool:
+        """End a silent connection, unless it waits for results."""
+        if self._session is not None and self._session.outstanding:
+            return False
+        self._hanging_up = asyncio.create_task(self._close(NORMAL, "idle"))
+        return True
 
     async def _owes_fewer_than(self, count: int) -> None:
         """Wait until fewer results are owed, or nothing can be sent any more."""
@@ -140,26 +147,31 @@ class Connection:
         tasks: list[Task] = []
         for element in elements:
             match element:
+                case Task() if self._session is not None:
+                    tasks.append(element)
                 case Authentication():
                     await self._log_in(element)
                 case Ping():
                     await self._send(pong_reply())
                 case Failed():
                     await self._refuse(element.error, element.task_type, element.task_uuid)
-                case _ if self._session is None:
-                    await self._refuse_stranger(element)
                 case _:
-                    tasks.append(element)
-        await self._submit(tasks)
+                    await self._refuse_stranger(element)
+        if tasks:
+            await self._submit(tasks)
 
     async def _submit(self, tasks: Sequence[Task]) -> None:
-        session = self._session
-        if session is None or not tasks:
+        if self._recipient is None:
             return
-        recipient = Recipient(
-            session.caller, session.stream, self._base_url, stays=True, owed=session.owed
-        )
-        for answer in await self._reception.dispatcher.submit_array(recipient, tasks):
+        try:
+            caller = self._reception.keys.renew(self._recipient.caller)
+        except InvalidApiKey as error:
+            for task in tasks:
+                await self._refuse(error, task.task_type, task.task_uuid)
+            raise Closing(POLICY_VIOLATION, "the key was revoked") from error
+        if caller is not self._recipient.caller:
+            self._recipient = replace(self._recipient, caller=caller)
+        for answer in await self._reception.dispatcher.submit_array(self._recipient, tasks):
             if answer is not None:
                 await self._send(answer)
 
@@ -169,24 +181,38 @@ class Connection:
         except InvalidApiKey as error:
             await self._refuse_key(error)
             return
-        await self._attach(self._session_for(caller, login))
+        try:
+            session = await self._session_for(caller, login)
+        except (RateLimited, Overloaded) as error:
+            await self._refuse(error, "authentication", None)
+            raise Closing(TRY_AGAIN_LATER, "too many sockets") from error
+        await self._attach(session, caller)
 
-    def _session_for(self, caller: Caller, login: Authentication) -> Session:
+    async def _session_for(self, caller: Caller, login: Authentication) -> Session:
         """Take the session that was asked for; else go on with the one this socket has."""
         wanted, current = login.connection_session_uuid, self._session
         if isinstance(wanted, str):
-            return self._reception.sessions.open(caller, wanted)
+            return await self._reception.sessions.take_up(caller, wanted)
         if current is not None and current.caller.tenant == caller.tenant:
             return current
-        return self._reception.sessions.open(caller, None)
+        return await self._reception.sessions.take_up(caller, None)
 
-    async def _attach(self, session: Session) -> None:
+    async def _attach(self, session: Session, caller: Caller) -> None:
         if session is not self._session:
             await self._leave()
-            previous = session.attach(self)
+            previous = self._reception.sessions.attach(session, self)
             if isinstance(previous, Connection):
                 await previous.close(POLICY_VIOLATION, "the session was taken up elsewhere")
             self._session = session
+        # The session's tasks are those of its tenant; what may be asked for now, this key says.
+        self._recipient = Recipient(
+            caller,
+            session.stream,
+            self._base_url,
+            stays=True,
+            owed=session.owed,
+            trace_id=self._trace_id,
+        )
         self._peer.authenticated()
         await self._send(login_reply(session.id))
         if self._pump is None:
@@ -198,13 +224,14 @@ class Connection:
         try:
             async with aclosing(replies):
                 async for result, reply in replies:
-                    is_too_big = session.was_oversized(result.seq)
-                    await self._send(
-                        dispatcher.oversized(result, self._base_url) if is_too_big else reply
-                    )
-                    session.sent(result.seq, result.outcome.job.id, size_bytes=len(reply.frame))
+                    if session.was_oversized(result.seq):
+                        await self._send(dispatcher.oversized(result, self._base_url))
+                    else:
+                        await self._send(reply)
+                    session.sent(result.seq, result.outcome.job.id, size_bytes=len(reply.body))
                     self._room.set()
-                    self._ask_whether_reached()
+                    if self._confirming is None or self._confirming.done():
+                        self._confirming = asyncio.create_task(self._confirm_by_ping())
         except WebSocketDisconnect:
             return  # the reading side sees the end of the socket too, and cleans up
         except Exception:  # noqa: BLE001 - a defect here must end the connection, not leave the client waiting
@@ -220,10 +247,6 @@ class Connection:
         if last is not None:
             self._reception.dispatcher.confirm(self._session.stream, last)
 
-    def _ask_whether_reached(self) -> None:
-        if self._confirming is None or self._confirming.done():
-            self._confirming = asyncio.create_task(self._confirm_by_ping())
-
     async def _confirm_by_ping(self) -> None:
         while self._session is not None and (upto := self._session.last_sent) is not None:
             if not await self._peer.reached():
@@ -233,7 +256,6 @@ class Connection:
     async def _refuse(
         self, error: CutwireError, task_type: str | None, task_uuid: str | None
     ) -> None:
-        self._reception.metrics.refused.labels(code_of(error)).inc()
         dispatcher = self._reception.dispatcher
         await self._send(dispatcher.refuse(error, self._base_url, task_type, task_uuid))
 
@@ -256,10 +278,13 @@ class Connection:
             raise Closing(POLICY_VIOLATION, "too many wrong keys")
 
     async def _send(self, reply: Reply) -> None:
+        if not self._peer.writable.is_set():
+            await self._peer.writable.wait()
         try:
-            await self._socket.send({"type": "websocket.send", "text": reply.frame.decode()})
-        except RuntimeError as exc:  # closed from outside while the reply was made
+            size_bytes = self._peer.send(reply.parts)
+        except OSError as exc:
             raise WebSocketDisconnect(ABNORMAL_CLOSURE) from exc
+        self._reception.metrics.sent("websocket", size_bytes)
 
     async def _close(self, code: int, reason: str) -> None:
         try:
@@ -274,6 +299,7 @@ class Connection:
                 task.cancel()
         self._pump = self._confirming = None
         session, self._session = self._session, None
+        self._recipient = None
         self._room.set()
         if session is not None and session.connection is self:
             self._reception.sessions.detach(session, was_oversized=self._close_code == TOO_BIG)

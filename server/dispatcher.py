@@ -9,17 +9,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from inference.engine import EVERYTHING, Engine, JobState, Refused, Result
+from inference.engine import EVERYTHING, Accepted, Engine, JobState, Refused, Result
 from protocol.decoding import repeated_task_error
 from protocol.errors import CutwireError, ShuttingDown, TaskNotFound
 from protocol.jobs import Callback, Job, JobId, Outcome
-from protocol.replies import Reply, error_reply, result_reply
+from protocol.replies import Reply, result_reply
 from protocol.results import Acknowledged, StillRunning
 from protocol.tasks import GetResponse, JobTask, PictureTask, Task
+from server.allowances import Allowances
 from server.auth import Caller
 from server.deliveries import CallbackGate, Uploads
-from server.intake import Intake
-from server.replier import Replier, documentation_url
+from server.intake import Draft, Intake, Stored
+from server.replier import Replier
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Recipient:
     """Whether results may be pushed later, after this request was answered."""
     owed: set[JobId]
     """Tasks that will be answered in the stream."""
+    trace_id: str = ""
+    """Of the trace that the request belongs to."""
 
 
 class Dispatcher:
@@ -46,40 +49,30 @@ class Dispatcher:
         replier: Replier,
         callbacks: CallbackGate,
         uploads: Uploads,
+        allowances: Allowances,
     ) -> None:
         self._engine = engine
         self._intake = intake
         self._callbacks = callbacks
         self._uploads = uploads
+        self._allowances = allowances
         self._replier = replier
         self.is_draining = False
 
     async def submit_array(self, to: Recipient, tasks: Sequence[Task]) -> list[Reply | None]:
-        """Take the tasks of one message; polls come last, so that they find their neighbours."""
-        answers: dict[int, Reply | None] = {}
-        polls = {place for place, task in enumerate(tasks) if isinstance(task, GetResponse)}
-        for places in (sorted(set(range(len(tasks))) - polls), sorted(polls)):
-            taken = await asyncio.gather(*(self.submit(to, tasks[place]) for place in places))
-            answers |= dict(zip(places, taken, strict=True))
-        return [answers[place] for place in range(len(tasks))]
+        """Take the tasks of one message; return what is answered at once to each, if anything.
 
-    async def submit(self, to: Recipient, task: Task) -> Reply | None:
-        """Take one task; return what is answered at once, if anything.
-
-        A task that will be answered in the stream is added to what the recipient is owed.
+        Tasks that will be answered in the stream are added to what the recipient is owed. Polls
+        come last, so that they find their neighbours.
         """
-        try:
-            if isinstance(task, GetResponse):
-                return await self._poll(to, task)
-            return await self._admit(to, task)
-        except CutwireError as error:
-            return error_reply(
-                error,
-                task_type=task.task_type,
-                task_uuid=task.task_uuid,
-                documentation_url=documentation_url(to.base_url),
-                is_polled=isinstance(task, GetResponse),
-            )
+        if GetResponse not in map(type, tasks):
+            return await self._admit_all(to, tasks)
+        polls = [place for place, task in enumerate(tasks) if isinstance(task, GetResponse)]
+        others = [place for place in range(len(tasks)) if place not in polls]
+        admitted = await self._admit_all(to, [tasks[place] for place in others])
+        polled = await asyncio.gather(*(self._poll(to, tasks[place]) for place in polls))
+        answers = dict(zip((*others, *polls), (*admitted, *polled), strict=True))
+        return [answers[place] for place in range(len(tasks))]
 
     async def replies(
         self, stream: str, after: int, base_url: str
@@ -87,10 +80,11 @@ class Dispatcher:
         """Yield a stream's results with their replies, as they become ready."""
         async with aclosing(self._engine.results(stream, after)) as results:
             async for result in results:
-                yield (
-                    result,
-                    await self._replier.reply(result.outcome, base_url, is_polled=result.is_polled),
-                )
+                outcome, is_polled = result.outcome, result.is_polled
+                reply = self._replier.known(outcome, base_url, is_polled=is_polled)
+                if reply is None:
+                    reply = await self._replier.pushed(outcome, base_url, is_polled=is_polled)
+                yield result, reply
 
     def oversized(self, result: Result, base_url: str) -> Reply:
         """Make the reply for a client that hung up on the real one."""
@@ -108,13 +102,8 @@ class Dispatcher:
     def refuse(
         self, error: CutwireError, base_url: str, task_type: str | None, task_uuid: str | None
     ) -> Reply:
-        """Encode an error that never reached the engine."""
-        return error_reply(
-            error,
-            task_type=task_type,
-            task_uuid=task_uuid,
-            documentation_url=documentation_url(base_url),
-        )
+        """Count and encode an error that never reached the engine."""
+        return self._replier.refusal(error, base_url, task_type, task_uuid)
 
     async def prepare(self, caller: Caller, task: JobTask, stream: str) -> Job:
         """Make the job of a task that may run; its outcome will come in the stream, if any.
@@ -124,12 +113,25 @@ class Dispatcher:
         """
         if self.is_draining:
             raise ShuttingDown("The service is shutting down; send the task again in a moment.")
-        caller.check_may(task.task_type)
-        if await self._engine.find((caller.tenant, task.task_uuid.lower())):
-            raise repeated_task_error()
-        if isinstance(task, PictureTask):
-            await self._callbacks.check(caller.tenant, task)
-        return await self._intake.job(caller.tenant, task, stream)
+        self._allowances.check(caller, task.task_type)
+        draft = self._intake.draft(caller, task, stream)
+        inline = await self._store_inline(draft) if draft.has_to_wait else {}
+        job = self._intake.job(draft, inline)
+        try:
+            self._allowances.reserve(caller, job)
+        except CutwireError:
+            await self._intake.discard(job)
+            raise
+        return job
+
+    async def _store_inline(self, draft: Draft) -> dict[str, Stored]:
+        """Check what takes time to check, then store the pictures that came inside a task."""
+        tenant, task = draft.caller.tenant, draft.task
+        if draft.is_inline and await self._engine.find((tenant, task.task_uuid.lower())):
+            raise repeated_task_error()  # else the engine says so, and nothing was stored in vain
+        if isinstance(task, PictureTask) and task.has_callbacks:
+            await self._callbacks.check(tenant, task)
+        return await self._intake.store_inline(draft)
 
     async def enter(self, job: Job) -> None:
         """Hand a job to the engine; on return it is sure to end with an outcome.
@@ -139,6 +141,7 @@ class Dispatcher:
         """
         (answer,) = await self._engine.submit([job])
         if isinstance(answer, Refused):
+            await self._let_go(answer.job)
             raise answer.error
 
     async def outcome(self, stream: str) -> Outcome:
@@ -150,25 +153,62 @@ class Dispatcher:
         """Tell the state of a task of this caller's tenant."""
         return await self._engine.find((caller.tenant, task_uuid.lower()))
 
-    async def _admit(self, to: Recipient, task: Task) -> Reply | None:
+    async def _admit_all(self, to: Recipient, tasks: Sequence[Task]) -> list[Reply | None]:
+        """Admit tasks together, or each on its own where others would wait for its pictures."""
+        if len(tasks) > 1 and any(self._intake.has_to_wait(task) for task in tasks):
+            singles = await asyncio.gather(*(self._admit(to, [task]) for task in tasks))
+            return [answer for (answer,) in singles]
+        return await self._admit(to, tasks)
+
+    async def _admit(self, to: Recipient, tasks: Sequence[Task]) -> list[Reply | None]:
+        """Prepare tasks, hand them to the engine together, and acknowledge the async ones."""
+        prepared = [await self._prepare(to, task) for task in tasks]
+        jobs = [job for job in prepared if isinstance(job, Job)]
+        to.owed.update([job.id for job in jobs if job.reply_to])
+        entered = iter(await self._engine.submit(jobs) if jobs else ())
+        answers: list[Reply | None] = []
+        for task, job in zip(tasks, prepared, strict=True):
+            answer = next(entered) if isinstance(job, Job) else job
+            if isinstance(answer, Accepted):
+                answers.append(None if answer.job.reply_to else _acknowledgement(task))
+            elif isinstance(answer, Refused):
+                to.owed.discard(answer.job.id)
+                await self._let_go(answer.job)
+                answers.append(self._refuse_task(to, task, answer.error))
+            else:
+                answers.append(self._refuse_task(to, task, answer))
+        return answers
+
+    async def _prepare(self, to: Recipient, task: Task) -> Job | CutwireError:
         assert isinstance(task, JobTask)
         is_async = isinstance(task, PictureTask) and task.is_async
-        job = await self.prepare(to.caller, task, "" if is_async else to.stream)
-        if is_async:
-            job = msgspec.structs.replace(job, callback=Callback(base_url=to.base_url))
-        if not is_async:
-            to.owed.add(job.id)
         try:
-            await self.enter(job)
-        except CutwireError:
-            to.owed.discard(job.id)
-            raise
-        if is_async:
-            taken = Acknowledged(task_type=task.task_type, task_uuid=task.task_uuid)
-            return result_reply(taken)
-        return None
+            job = await self.prepare(to.caller, task, "" if is_async else to.stream)
+        except CutwireError as error:
+            return error
+        if not (is_async or to.trace_id):
+            return job
+        callback = Callback(base_url=to.base_url) if is_async else None
+        return msgspec.structs.replace(job, callback=callback, trace_id=to.trace_id)
 
-    async def _poll(self, to: Recipient, task: GetResponse) -> Reply:
+    async def _let_go(self, job: Job) -> None:
+        """Forget a job that the engine did not take."""
+        self._allowances.release(job)
+        await self._intake.discard(job)
+
+    def _refuse_task(self, to: Recipient, task: Task, error: CutwireError) -> Reply:
+        is_polled = isinstance(task, GetResponse)
+        return self._replier.refusal(
+            error, to.base_url, task.task_type, task.task_uuid, is_polled=is_polled
+        )
+
+    async def _poll(self, to: Recipient, task: Task) -> Reply:
+        try:
+            return await self._state(to, task)
+        except CutwireError as error:
+            return self._refuse_task(to, task, error)
+
+    async def _state(self, to: Recipient, task: Task) -> Reply:
         job_id = (to.caller.tenant, task.task_uuid.lower())
         state = await self._engine.find(job_id, follow=to.stream if to.stays else "")
         if state is None:
@@ -182,3 +222,7 @@ class Dispatcher:
             return await self._uploads.tell(state.outcome, reply)
         running = StillRunning(task_type=state.job.task.task_type, task_uuid=task.task_uuid)
         return result_reply(running)
+
+
+def _acknowledgement(task: Task) -> Reply:
+    return result_reply(Acknowledged(task_type=task.task_type, task_uuid=task.task_uuid))

@@ -19,6 +19,7 @@ from server.deliveries import WebhookSecrets, edit_signing_key
 from server.dispatcher import Dispatcher
 from server.edit_replier import EditReplier
 from server.http_requests import client_left, read_body
+from server.tracing import trace_id_of
 
 STATUS_PATH = "/v2/status/{request_id}"
 
@@ -90,7 +91,13 @@ class EditDesk:
         stream = f"edit.{visit.id}" if edit.is_sync else ""
         job = await self._dispatcher.prepare(caller, task, stream)
         callback = None if task.webhook_url is UNSET else self._callback(visit)
-        return msgspec.structs.replace(job, dialect="edit", names=visit.names, callback=callback)
+        return msgspec.structs.replace(
+            job,
+            dialect="edit",
+            names=visit.names,
+            callback=callback,
+            trace_id=trace_id_of(visit.request),
+        )
 
     def _callback(self, visit: Visit) -> Callback:
         key = edit_signing_key(visit.request.headers["api_token"])

@@ -134,5 +134,5 @@ def _refusal(error: CutwireError, visit: Visit) -> Response:
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'ApiToken realm="cutwire"'
     if isinstance(error, RateLimited):
-        response.headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+        response.headers["Retry-After"] = str(error.whole_seconds)
     return response

@@ -24,6 +24,7 @@ from server.auth import Caller
 from server.dispatcher import Recipient
 from server.http_requests import client_left, read_body
 from server.reception import Reception
+from server.tracing import trace_id_of
 
 
 class HttpTasks:
@@ -70,7 +71,14 @@ class _Exchange:
     ) -> None:
         self._dispatcher = reception.dispatcher
         self._request = request
-        self._to = Recipient(caller, f"http.{uuid.uuid4()}", base_url, stays=False, owed=set())
+        self._to = Recipient(
+            caller,
+            f"http.{uuid.uuid4()}",
+            base_url,
+            stays=False,
+            owed=set(),
+            trace_id=trace_id_of(request),
+        )
         self._places: dict[str, int] = {}
         self._replies: list[tuple[int, Reply]] = []
 
@@ -137,7 +145,7 @@ def _response(replies: Sequence[Reply]) -> Response:
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="cutwire"'
     if isinstance(error, RateLimited):
-        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+        headers["Retry-After"] = str(error.whole_seconds)
     return Response(join_replies(replies), status, headers=headers, media_type="application/json")
 
 

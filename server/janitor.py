@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable
 
@@ -46,9 +47,12 @@ class Janitor:
 
     async def _sweep_sessions(self) -> None:
         while True:
-            await asyncio.sleep(SESSION_SWEEP_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SESSION_SWEEP_S):
+                    await self._sessions.has_given_up.wait()
             for session in self._sessions.expire():
-                await self._dispatcher.abandon(session.stream, list(session.owed))
+                if await self._sessions.release(session):
+                    await self._dispatcher.abandon(session.stream, list(session.owed))
 
     async def _sweep_store(self) -> None:
         lives = {

@@ -2,47 +2,82 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Semaphore
 
 from inference.batcher import Batcher
 from inference.batcher.observing import BatchObserver
 from inference.job_runner import Bounds, JobRunner, ReadsInputs, StoresBlobs
+from inference.kernels.loading import load_kernels
 from inference.models import Catalogue, ModelPool, Row
 from inference.moderation import Moderates, Moderator, NoModerator, choose_classifier
 from inference.pixel_budget import PixelBudget
+from inference.sandbox import running_decoder
 from inference.sessions import open_session
+from server.process import tune_process
 from server.settings import Settings
+
+CountsLoads = Callable[[str, str, float], None]
+"""Told the model, "success" or "failed", and seconds; from any thread."""
+
+
+def uncounted(_model: str, _outcome: str, _seconds: float) -> None:
+    """Count nothing."""
 
 
 class Machine:
     """What a service, a worker and `cutwire run` compute with."""
 
-    def __init__(self, settings: Settings, observer: BatchObserver) -> None:
-        self.threads = ThreadPoolExecutor(settings.work.thread_count, thread_name_prefix="cpu")
+    def __init__(
+        self,
+        settings: Settings,
+        observer: BatchObserver,
+        *,
+        computes: bool = True,
+        loaded: CountsLoads = uncounted,
+    ) -> None:
+        """Wire it; a gateway, which never runs it, needs no model on its disk."""
+        # One for each task in work, so that no short step waits for another task's long one.
+        self.threads = ThreadPoolExecutor(settings.work.task_count, thread_name_prefix="cpu")
         self.catalogue = Catalogue(settings.models)
-        self.classifier = choose_classifier(settings.moderation, self.catalogue)
+        self.is_moderated = settings.moderation.provider != "none"
+        self.classifier = (
+            choose_classifier(settings.moderation, self.catalogue) if computes else None
+        )
+        self._turns = Semaphore(settings.work.thread_count)
         self._settings = settings
         self._observer = observer
+        self._loaded = loaded
 
     @contextlib.asynccontextmanager
     async def running(self, inputs: ReadsInputs, store: StoresBlobs) -> AsyncIterator[JobRunner]:
-        """Load the default model, and run jobs until the block ends."""
+        """Load the default model and the kernels, and run jobs until the block ends."""
+        settings = self._settings
+        tune_process(settings.work.switch_interval_ms)
         networks = ModelPool(self.catalogue, self._open_network)
+        kernels = self.threads.submit(load_kernels)
         try:
             await networks.network()
             if self.classifier is not None:
                 await networks.load(self.classifier.row)
-            yield JobRunner(
-                inputs,
-                store,
-                networks,
-                self.threads,
-                Bounds(self._settings.pictures, PixelBudget(self._settings.work.max_pixels)),
-                self._moderator(networks),
-            )
+            await asyncio.wrap_future(kernels)
+            async with running_decoder(
+                settings.decoding, settings.pictures, settings.work.thread_count
+            ) as decode:
+                budget = PixelBudget(settings.work.max_pixels)
+                yield JobRunner(
+                    inputs,
+                    store,
+                    networks,
+                    self.threads,
+                    Bounds(settings.pictures, budget, decode),
+                    self._moderator(networks),
+                )
         finally:
             await networks.close()
             self.threads.shutdown(wait=False, cancel_futures=True)
@@ -53,5 +88,10 @@ class Machine:
         return Moderator(self.classifier, networks, self.threads)
 
     def _open_network(self, row: Row, path: Path) -> Batcher:
-        session = open_session(path, self._settings.sessions, row)
-        return Batcher(session, self._settings.batching, self._observer)
+        begun, outcome = time.monotonic(), "failed"
+        try:
+            session = open_session(path, self._settings.sessions, row)
+            outcome = "success"
+        finally:
+            self._loaded(row.name, outcome, time.monotonic() - begun)
+        return Batcher(session, self._settings.batching, self._observer, turns=self._turns)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    Info,
     PlatformCollector,
     ProcessCollector,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from inference.batcher.observing import BatchRun, DropReason
+from inference.engine import Stats
+from protocol.errors import CutwireError
 from protocol.jobs import Outcome
 from protocol.task_errors import code_of
+from server.tallies import Spread, Tally
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+LAGS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
+MAX_CODES = 256
+ALARMING = ("serviceUnavailable", "storageUnavailable")
+"""Counted from zero: a rise from nothing would not be seen as one."""
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -26,35 +36,47 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._codes: set[str] = set()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
-        self.tasks = Counter(
+        build = Info("cutwire_build", "What is running.", registry=self._registry)
+        build.info({"version": version("cutwire")})
+        self.tasks = Tally(
             "cutwire_tasks",
             "Tasks that ended, by type and outcome.",
             ("task_type", "outcome"),
             registry=self._registry,
         )
-        self.task_seconds = Histogram(
+        self.task_seconds = Spread(
             "cutwire_task_seconds",
             "From admission to the end of a task.",
             ("task_type",),
-            buckets=SECONDS,
+            bounds=SECONDS,
             registry=self._registry,
         )
-        self.stage_seconds = Histogram(
+        self.stage_seconds = Spread(
             "cutwire_stage_seconds",
-            "One stage of a task.",
+            "One stage of a task; `queue` is from its admission to the begin of its work.",
             ("stage",),
-            buckets=SECONDS,
+            bounds=SECONDS,
             registry=self._registry,
         )
-        self.cost = Counter(
+        self.cost = Tally(
             "cutwire_cost_usd", "Cost of finished tasks.", ("task_type",), registry=self._registry
         )
         self.refused = Counter(
             "cutwire_refused",
             "Elements of messages that never became a task, by error code.",
             ("code",),
+            registry=self._registry,
+        )
+        for code in ALARMING:
+            self.refused.labels(self._known(code))
+        self.loop_lag = Spread(
+            "cutwire_loop_lag_seconds",
+            "How late the event loop came to a tick: what held it, or the GIL, when it was due.",
+            (),
+            bounds=LAGS,
             registry=self._registry,
         )
         self.connections = Gauge(
@@ -67,6 +89,55 @@ class Metrics:
             "cutwire_queued", "Tasks that wait.", ("lane",), registry=self._registry
         )
         self.running = Gauge("cutwire_running", "Tasks in work.", registry=self._registry)
+        self.oldest = Gauge(
+            "cutwire_oldest_queued_seconds",
+            "How long the oldest task that waits has waited.",
+            registry=self._registry,
+        )
+        self.uncharged = Gauge(
+            "cutwire_ledger_pending",
+            "Tasks that ended at workers and are not in the ledger yet.",
+            registry=self._registry,
+        )
+        self.engine_up = Gauge(
+            "cutwire_engine_up",
+            "1: the engine takes tasks; 0: its broker is away.",
+            registry=self._registry,
+        )
+        self.ready = Gauge(
+            "cutwire_ready", "1: new tasks are taken here; 0: not now.", registry=self._registry
+        )
+        self.received_bytes = Tally(
+            "cutwire_received_bytes",
+            "Bodies and messages that came.",
+            ("channel",),
+            registry=self._registry,
+        )
+        self.sent_bytes = Tally(
+            "cutwire_sent_bytes",
+            "Bodies and messages that went.",
+            ("channel",),
+            registry=self._registry,
+        )
+        self.result_bytes = Tally(
+            "cutwire_result_bytes",
+            "Finished pictures, as stored.",
+            ("task_type",),
+            registry=self._registry,
+        )
+        self.model_loads = Counter(
+            "cutwire_model_loads",
+            "Models opened, by what became of it.",
+            ("model", "outcome"),
+            registry=self._registry,
+        )
+        self.model_load_seconds = Histogram(
+            "cutwire_model_load_seconds",
+            "Opening a model: checksum, session, warm-up.",
+            ("model",),
+            buckets=SECONDS,
+            registry=self._registry,
+        )
         self.batch_size = Histogram(
             "cutwire_batch_size",
             "Items in one model run.",
@@ -123,12 +194,46 @@ class Metrics:
     def settled(self, outcome: Outcome, seconds: float) -> None:
         """Count a task that ended."""
         task_type = outcome.job.task.task_type
-        ended = "success" if outcome.fault is None else code_of(outcome.fault.error())
-        self.tasks.labels(task_type, ended).inc()
-        self.task_seconds.labels(task_type).observe(seconds)
-        self.cost.labels(task_type).inc(float(outcome.cost))
+        ended = "success" if outcome.fault is None else self._known(code_of(outcome.fault.error()))
+        place = (task_type,)
+        self.tasks.add((task_type, ended))
+        self.task_seconds.observe(place, seconds)
+        self.cost.add(place, float(outcome.cost))
+        if outcome.product is not None:
+            self.result_bytes.add(place, outcome.product.size_bytes)
         for stage, took_ms in outcome.stages_ms.items():
-            self.stage_seconds.labels(stage).observe(took_ms / 1e3)
+            self.stage_seconds.observe((stage,), took_ms / 1e3)
+
+    def element_refused(self, error: CutwireError) -> None:
+        """Count an element of a message that did not become a task."""
+        self.refused.labels(self._known(code_of(error))).inc()
+
+    def received(self, channel: str, size_bytes: int) -> None:
+        """Count what came over "http" or "websocket"."""
+        self.received_bytes.add((channel,), size_bytes)
+
+    def sent(self, channel: str, size_bytes: int) -> None:
+        """Count what went over "http" or "websocket"."""
+        self.sent_bytes.add((channel,), size_bytes)
+
+    def gauged(self, stats: Stats, *, is_ready: bool, trouble: str) -> None:
+        """Tell how busy the engine is just now."""
+        for lane, count in stats.queued.items():
+            self.queued.labels(lane).set(count)
+        self.running.set(stats.running)
+        self.oldest.set(stats.oldest_wait_s)
+        self.uncharged.set(stats.uncharged)
+        self.engine_up.set(not trouble)
+        self.ready.set(is_ready)
+
+    def model_loaded(self, model: str, outcome: str, seconds: float) -> None:
+        """Count a model that was opened ("success"), or could not be ("failed")."""
+        self.model_loads.labels(model, outcome).inc()
+        self.model_load_seconds.labels(model).observe(seconds)
+
+    def loop_was_late(self, seconds: float) -> None:
+        """Count a tick of the event loop."""
+        self.loop_lag.observe((), seconds)
 
     def batch_queued(self, model: str, depth: int) -> None:
         """Tell how many items wait for a model."""
@@ -153,6 +258,12 @@ class Metrics:
     def deliveries_pending(self, count: int) -> None:
         """Tell how many deliveries have not ended."""
         self.pending_deliveries.set(count)
+
+    def _known(self, code: str) -> str:
+        """Keep codes few: they name parameters, and who sends new ones all day fills no memory."""
+        if len(self._codes) < MAX_CODES:
+            self._codes.add(code)
+        return code if code in self._codes else "other"
 
     def text(self) -> bytes:
         """Write everything in the exposition format."""

@@ -7,9 +7,11 @@ from decimal import ROUND_CEILING, Decimal
 import msgspec
 
 from protocol.jobs import Product
-from protocol.tasks import JobTask, PictureTask, RemoveBackground
+from protocol.tasks import ImageForegroundCrop, JobTask, PictureTask, RemoveBackground
 
 MICRO_DOLLAR = Decimal("0.000001")
+MAX_KNOWN = 4096
+"""Prices kept, by type and size: decimals are exact, not fast."""
 
 
 def _base_prices() -> dict[str, Decimal]:
@@ -44,13 +46,35 @@ class PriceTable:
 
     def __init__(self, settings: PriceSettings) -> None:
         self._settings = settings
+        self._known: dict[tuple[type[JobTask], int, Decimal], Decimal] = {}
 
     def price(self, task: JobTask, product: Product) -> Decimal:
         """Price a finished task: (base + rate · megapixels) · matting factor, rounded up."""
+        return self._price(task, product.width * product.height)
+
+    def highest(self, task: JobTask, pixels: int, limit_pixels: int) -> Decimal:
+        """Price a task before it runs, as high as it can come to.
+
+        `pixels` are those of its picture, 0 where they are not known; results have no more, unless
+        a padding is added, and never more than the limit.
+        """
+        is_padded = isinstance(task, ImageForegroundCrop) and task.padding > 0
+        return self._price(task, limit_pixels if is_padded or not pixels else pixels)
+
+    def _price(self, task: JobTask, pixels: int) -> Decimal:
+        place = type(task), pixels, self._factor(task)
+        price = self._known.get(place)
+        if price is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            price = self._known[place] = self._calculate(task, pixels)
+        return price
+
+    def _calculate(self, task: JobTask, pixels: int) -> Decimal:
         table = self._settings
         base = table.base.get(task.task_type, table.default_base)
         rate = table.per_megapixel if isinstance(task, PictureTask) else Decimal(0)
-        price = base + rate * product.width * product.height / 1_000_000
+        price = base + rate * pixels / 1_000_000
         return (price * self._factor(task)).quantize(MICRO_DOLLAR, rounding=ROUND_CEILING)
 
     def _factor(self, task: JobTask) -> Decimal:

@@ -10,6 +10,7 @@ from server.auth import Caller, KeyRing, WrongKeys
 from server.dispatcher import Dispatcher
 from server.limits import SocketLimits
 from server.metrics import Metrics
+from server.rates import RateLimiter
 from server.session_registry import SessionRegistry
 
 
@@ -20,19 +21,23 @@ class Reception:
     dispatcher: Dispatcher
     sessions: SessionRegistry
     keys: KeyRing
+    requests: RateLimiter
     wrong_keys: WrongKeys
     limits: SocketLimits
     metrics: Metrics
 
     async def identify(self, key: str, address: str) -> Caller:
-        """Tell who holds a key that came over HTTP; guessing is slowed, a right key never.
+        """Tell who holds a key that came over HTTP, and count the request.
+
+        Guessing is slowed, a right key never.
 
         Raises:
             InvalidApiKey: nobody does.
-            RateLimited: nobody does, and this address has sent too many wrong ones.
+            RateLimited: nobody does, and this address has sent too many wrong ones; or somebody
+                does, who has sent too many requests.
         """
         try:
-            return self.keys.identify(key)
+            caller = self.keys.identify(key)
         except InvalidApiKey:
             if self.wrong_keys.note(address):
                 await asyncio.sleep(self.limits.wrong_key_delay_s)
@@ -40,3 +45,5 @@ class Reception:
                     "Too many wrong API keys from this address; wait a minute.", retry_after_s=60
                 ) from None
             raise
+        self.requests.count(caller.key_id)
+        return caller

@@ -58,7 +58,6 @@ class Routes:
             Route("/openapi.json", self._describe(openapi), methods=["GET"]),
             Route("/asyncapi.json", self._describe(asyncapi), methods=["GET"]),
             Route("/health/live", self._live, methods=["GET"]),
-            Route("/health/ready", self._ready, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
         ]
 
@@ -107,15 +106,10 @@ class Routes:
     async def _live(self, _: Request) -> Response:
         return JSONResponse({"status": "live"})
 
-    async def _ready(self, _: Request) -> Response:
-        status = "ready" if self.is_ready else "not ready"
-        return JSONResponse({"status": status}, 200 if self.is_ready else 503)
-
     async def _metrics(self, _: Request) -> Response:
         metrics, stats = self._reception.metrics, await self._engine.stats()
-        for lane, count in stats.queued.items():
-            metrics.queued.labels(lane).set(count)
-        metrics.running.set(stats.running)
+        trouble = self._engine.trouble()
+        metrics.gauged(stats, is_ready=self.is_ready and not trouble, trouble=trouble)
         metrics.sessions.set(len(self._reception.sessions))
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 

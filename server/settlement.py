@@ -11,6 +11,7 @@ from inference.stores import Store
 from protocol.errors import StorageUnavailable
 from protocol.jobs import Outcome, StoredImage
 from protocol.task_errors import code_of
+from server.budgets import Budgets
 from server.metrics import Metrics
 from server.pricing import PriceTable
 
@@ -20,10 +21,13 @@ _log = logging.getLogger("cutwire.tasks")
 class Settlement:
     """Told once for each task that ended: its outcome is on the disk, and not delivered yet."""
 
-    def __init__(self, metrics: Metrics, prices: PriceTable, store: Store) -> None:
+    def __init__(
+        self, metrics: Metrics, prices: PriceTable, store: Store, budgets: Budgets
+    ) -> None:
         self._metrics = metrics
         self._prices = prices
         self._store = store
+        self._budgets = budgets
 
     def priced(self, outcome: Outcome) -> Outcome:
         """Fix what a task costs; one that failed costs nothing."""
@@ -35,6 +39,7 @@ class Settlement:
     async def settled(self, outcome: Outcome) -> None:
         """Count and log a task, and forget the pictures that came inside it."""
         seconds = max(0.0, time.time() - outcome.job.submitted_at)
+        self._budgets.settle(outcome)
         self._metrics.settled(outcome, seconds)
         self._log(outcome, seconds)
         for source in outcome.job.images.values():
@@ -49,6 +54,8 @@ class Settlement:
 
     @staticmethod
     def _log(outcome: Outcome, seconds: float) -> None:
+        if not _log.isEnabledFor(logging.INFO):
+            return
         job, fault = outcome.job, outcome.fault
         extra = {
             "task_type": job.task.task_type,
@@ -57,6 +64,8 @@ class Settlement:
             "seconds": round(seconds, 4),
             "stages_ms": outcome.stages_ms,
         }
+        if job.trace_id:
+            extra["trace_id"] = job.trace_id
         if fault is None:
             _log.info("task done", extra=extra | {"cost_usd": str(outcome.cost)})
         else:

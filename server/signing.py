@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pybase64
+
+from protocol.errors import StorageUnavailable
+
+SECRET_BYTES = 32
+
 
 class UrlSigner:
     """Signs paths with the first secret, accepts signatures of any: so that secrets can rotate."""
 
     def __init__(self, secrets_: tuple[bytes, ...], clock: Callable[[], float] = time.time) -> None:
-        self._secrets = secrets_
+        self._keyed = tuple(hmac.new(secret, digestmod="sha256") for secret in secrets_)
         self._clock = clock
 
     def sign(self, path: str, life_s: float) -> str:
         """Append expiry and signature to a path."""
         expires = str(int(self._clock() + life_s))
-        return f"{path}?exp={expires}&sig={self._signature(self._secrets[0], path, expires)}"
+        return f"{path}?exp={expires}&sig={self._signature(self._keyed[0], path, expires)}"
 
     def is_valid(self, path: str, expires: str, signature: str) -> bool:
         """Tell whether a path was signed by us and has not expired."""
@@ -29,10 +33,10 @@ class UrlSigner:
             return False
         genuine = [
             hmac.compare_digest(
-                self._signature(secret, path, expires).encode(),
+                self._signature(keyed, path, expires).encode(),
                 signature.encode("utf-8", "replace"),
             )
-            for secret in self._secrets
+            for keyed in self._keyed
         ]
         return any(genuine) and int(expires) >= self._clock()
 
@@ -41,18 +45,33 @@ class UrlSigner:
         return max(0, int(int(expires) - self._clock()))
 
     @staticmethod
-    def _signature(secret: bytes, path: str, expires: str) -> str:
-        mac = hmac.new(secret, f"{path}\n{expires}".encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
+    def _signature(keyed: hmac.HMAC, path: str, expires: str) -> str:
+        mac = keyed.copy()
+        mac.update(f"{path}\n{expires}".encode())
+        return pybase64.b64encode_as_string(mac.digest(), b"-_")[:-1]  # without its one "="
 
 
 def load_secret(data_dir: Path) -> bytes:
-    """Read the signing secret of a data directory, or make it at the first start."""
+    """Read the signing secret of a data directory, or make it at the first start.
+
+    Raises:
+        StorageUnavailable: it is too short to be one, or cannot be read.
+    """
     path = data_dir / "signing.key"
     if not path.exists():
         aside = path.with_suffix(".new")
         aside.unlink(missing_ok=True)  # one that a crash left may be open to others
         aside.touch(mode=0o600, exist_ok=False)
-        aside.write_bytes(secrets.token_bytes(32))
+        aside.write_bytes(secrets.token_bytes(SECRET_BYTES))
         aside.replace(path)
-    return path.read_bytes()
+    try:
+        secret = path.read_bytes()
+    except OSError as exc:
+        raise StorageUnavailable(f"{path} cannot be read: {exc.strerror}.") from exc
+    if len(secret) < SECRET_BYTES:
+        raise StorageUnavailable(
+            f"{path} holds {len(secret)} bytes, fewer than the {SECRET_BYTES} of a signing secret. "
+            "Restore it from a copy, or remove it: URLs and webhook secrets given out before are "
+            "void then."
+        )
+    return secret

@@ -36,14 +36,17 @@ _ASKS_IMAGE: Final[Headers] = (
 class FetchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of every outgoing call."""
 
-    total_s: Seconds = 10.0  # from the look-up to the last byte, redirects included
-    connect_s: Seconds = 3.0  # look-up, TCP and TLS of one hop
+    total_s: Seconds = 10.0
+    """From the look-up to the last byte, redirects included."""
+    connect_s: Seconds = 3.0
+    """Look-up, TCP and TLS of one hop."""
     max_redirects: Annotated[int, msgspec.Meta(ge=0, le=20)] = 3
     header_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1024 * 1024)] = 64 * 1024
     body_bytes: Count = 12_000_000
     max_concurrent: Count = 64
     max_per_host: Count = 16
-    max_waiting: Annotated[int, msgspec.Meta(ge=0)] = 1000  # behind those; each at most total_s
+    max_waiting: Annotated[int, msgspec.Meta(ge=0)] = 1000
+    """Calls that wait behind those, each at most total_s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import pybase64
 
 from inference.inputs.failures import malformed_url, too_large
@@ -17,7 +17,7 @@ FORMS: Final = "a UUID of an upload or a result, a data URI, base64 data, or an 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HTTP: Final = re.compile(r"https?://", re.IGNORECASE)
 _DATA: Final = re.compile(r"data:", re.IGNORECASE)
-_DATA_HEAD_CHARS: Final = 256
+_HEAD_CHARS: Final = 256
 _MEDIA_TYPE: Final = re.compile(r"(image/[\w.+-]+|application/octet-stream)?", re.ASCII)
 # JPEG in base64 begins with "/9j/"; no other accepted format begins with "/": the rest are paths.
 _FILE: Final = re.compile(r"\s*([a-z]:|/(?!9j/)|\.{1,2}[/\\]|~|\\)", re.IGNORECASE)
@@ -25,22 +25,19 @@ _SCHEME: Final = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 _SPACE: Final = re.compile(r"[ \t\r\n]+")
 
 
-@dataclass(frozen=True, slots=True)
-class InlineImage:
+class InlineImage(msgspec.Struct, frozen=True):
     """The image itself, as base64 text."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ImageId:
+class ImageId(msgspec.Struct, frozen=True):
     """An upload or a result, by its UUID in lower case."""
 
     image_uuid: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteImage:
+class RemoteImage(msgspec.Struct, frozen=True):
     """An image to download; the URL is not judged yet."""
 
     url: str
@@ -57,9 +54,10 @@ def classify(value: str, parameter: str) -> InlineImage | ImageId | RemoteImage:
         return RemoteImage(value)
     if _DATA.match(value):
         return InlineImage(_data_payload(value, parameter))
-    if _SCHEME.match(value) or "://" in value:
+    head = value[:_HEAD_CHARS]  # of what may be megabytes of base64, which hold no colon
+    if _SCHEME.match(head) or "://" in head:
         raise malformed_url(parameter, "it names a scheme other than http and https")
-    if _FILE.match(value):
+    if _FILE.match(head):
         raise _malformed(parameter, "it names a file")
     if not value or value.isspace():
         raise _malformed(parameter, "it is empty")
@@ -94,7 +92,7 @@ def _standard_base64(text: str) -> str:
 
 
 def _data_payload(value: str, parameter: str) -> str:
-    head, comma, _ = value[:_DATA_HEAD_CHARS].partition(",")
+    head, comma, _ = value[:_HEAD_CHARS].partition(",")
     media_type, *attributes = head.lower().removeprefix("data:").split(";")
     if not comma or attributes[-1:] != ["base64"]:
         raise _malformed(parameter, "its data URI does not say base64")

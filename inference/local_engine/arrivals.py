@@ -20,7 +20,7 @@ class Arrivals:
         self._settings = settings
         self._lines = lines
         self._jobs: dict[JobId, asyncio.Event] = {}
-        self._by_tenant: Counter[str] = Counter()
+        self._by_quota: Counter[tuple[str, bool]] = Counter()
 
     def begin(self, job: Job) -> None:
         """Let a job arrive, or raise why it may not."""
@@ -28,14 +28,14 @@ class Arrivals:
         if error is not None:
             raise error
         self._jobs[job.id] = asyncio.Event()
-        self._by_tenant[job.tenant] += 1
+        self._by_quota[job.tenant, job.is_durable] += 1
 
     def end(self, jobs: Sequence[Job]) -> None:
         """Note that jobs are in line, or were refused in the end."""
         for job in jobs:
             self._jobs.pop(job.id).set()
-        self._by_tenant.subtract(job.tenant for job in jobs)
-        self._by_tenant += Counter()  # drops the tenants that have none
+        self._by_quota.subtract((job.tenant, job.is_durable) for job in jobs)
+        self._by_quota += Counter()  # drops the tenants that have none
 
     async def ended(self, job_id: JobId) -> None:
         """Wait for a job that arrives just now."""
@@ -43,15 +43,17 @@ class Arrivals:
             await arriving.wait()
 
     def _refusal(self, job: Job) -> CutwireError | None:
-        limits, tenant = self._settings, job.tenant
+        limits = self._settings
         if job.id in self._jobs:
             return repeated_task_error()
         quota = (
             limits.max_async_queued_per_tenant if job.is_durable else limits.max_queued_per_tenant
         )
-        if self._lines.size_of(tenant) + self._by_tenant[tenant] >= quota:
+        waiting = self._lines.size_of(job.tenant, is_durable=job.is_durable)
+        if waiting + self._by_quota[job.tenant, job.is_durable] >= quota:
             return RateLimited(
-                f"{quota:,} tasks of this key already wait; send more as results arrive."
+                f"{quota:,} {'async' if job.is_durable else 'sync'} tasks of this tenant wait "
+                "already; send more as results arrive."
             )
         if len(self._lines) + len(self._jobs) >= limits.max_queued:
             return Overloaded("The service's queue is full; try again shortly.")

@@ -20,9 +20,9 @@ from inference.local_engine.streams import Streams
 from protocol.decoding import repeated_task_error
 from protocol.errors import (
     CutwireError,
-    InternalError,
     ShuttingDown,
     StorageUnavailable,
+    TaskAbandoned,
     TaskCancelled,
 )
 from protocol.jobs import Job, JobId, Outcome, Pool
@@ -57,9 +57,7 @@ class LocalEngine:
         self._settings = settings
         self._journal = journal
         self._settlement = settlement
-        self._lines = Lines(
-            settings.interactive_per_tenant, clock, clock() + settings.suspects_wait_s
-        )
+        self._lines = Lines(settings, clock)
         self._streams = Streams(settings.undelivered_life_s, clock)
         self._records: dict[JobId, _Record] = {}
         self._arrivals = Arrivals(settings, self._lines)
@@ -68,6 +66,10 @@ class LocalEngine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = asyncio.Event()
+
+    def trouble(self) -> str:
+        """Have none."""
+        return ""
 
     async def open(self) -> None:
         """Take up the jobs that an earlier run left; nobody waits for them in a stream any more."""
@@ -268,8 +270,8 @@ class LocalEngine:
             self._idle.set()
 
 
-def _tried_too_often(tries: int) -> InternalError:
-    return InternalError(
+def _tried_too_often(tries: int) -> TaskAbandoned:
+    return TaskAbandoned(
         f"The service stopped unexpectedly each of the {tries} times that it worked on this task; "
         "it will not be tried again."
     )

@@ -15,6 +15,12 @@ class LocalEngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     max_async_queued_per_tenant: int = 20_000
     interactive_per_tenant: int = 32
     """Waiting tasks of one tenant that go ahead of bulk work; what is above waits as bulk."""
+    running_per_tenant: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Tasks of one tenant that run at once while another has work too; 0: one per thread."""
+    fetching_per_tenant: Annotated[int, msgspec.Meta(ge=0)] = 16
+    """The same for tasks whose pictures are being fetched; 0: no such limit."""
+    active_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    """How long after its last task a tenant still counts as having work."""
     max_queued: int = 50_000
     """Tasks of all tenants that may wait; more are refused with serviceUnavailable."""
     undelivered_life_s: float = 900.0

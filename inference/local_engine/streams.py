@@ -5,13 +5,12 @@ What a client did not get when the process ends it finds in the journal, by getR
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 from inference.engine import Result
+from inference.latch import Latch
 from protocol.jobs import Outcome
 
 SWEEP_EVERY_S = 10.0
@@ -19,8 +18,8 @@ SWEEP_EVERY_S = 10.0
 
 @dataclass(slots=True)
 class _Stream:
-    results: deque[tuple[float, Result]] = field(default_factory=deque)
-    grown: asyncio.Event = field(default_factory=asyncio.Event)
+    results: list[tuple[float, Result]] = field(default_factory=list)
+    grown: Latch = field(default_factory=Latch)
     readers: int = 0
 
 
@@ -38,19 +37,23 @@ class Streams:
         """Deliver an outcome; without a name, to nobody."""
         if not name:
             return
-        stream = self._streams.setdefault(name, _Stream())
+        stream = self._stream(name)
         stream.results.append((self._clock(), Result(next(self._seq), outcome, is_polled)))
         stream.grown.set()
 
     async def read(self, name: str, after: int) -> AsyncGenerator[Result]:
         """Yield a stream's results after a sequence number, then live ones."""
-        stream = self._streams.setdefault(name, _Stream())
+        stream = self._stream(name)
         stream.readers += 1
         try:
             while True:
                 stream.grown.clear()
-                fresh = [result for _, result in stream.results if result.seq > after]
-                for result in fresh:
+                fresh: list[Result] = []
+                for _, result in reversed(stream.results):
+                    if result.seq <= after:
+                        break
+                    fresh.append(result)
+                for result in reversed(fresh):
                     after = result.seq
                     yield result
                 if not fresh:
@@ -59,13 +62,19 @@ class Streams:
             stream.readers -= 1
             self._drop_if_spent(name)
 
+    def _stream(self, name: str) -> _Stream:
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._streams[name] = _Stream()
+        return stream
+
     def forget(self, name: str, upto: int) -> None:
         """Drop results that the client has."""
         stream = self._streams.get(name)
         if stream is None:
             return
         while stream.results and stream.results[0][1].seq <= upto:
-            stream.results.popleft()
+            stream.results.pop(0)
         self._drop_if_spent(name)
 
     def sweep(self) -> None:
@@ -77,7 +86,7 @@ class Streams:
         horizon = now - self._life_s
         for name, stream in list(self._streams.items()):
             while stream.results and stream.results[0][0] < horizon:
-                stream.results.popleft()
+                stream.results.pop(0)
             self._drop_if_spent(name)
 
     def _drop_if_spent(self, name: str) -> None:

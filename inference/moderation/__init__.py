@@ -2,6 +2,7 @@
 
 from inference.moderation.classifiers import Classifier, choose_classifier
 from inference.moderation.moderator import (
+    WHITE,
     Moderates,
     Moderator,
     NoModerator,
@@ -10,6 +11,7 @@ from inference.moderation.moderator import (
 from inference.moderation.settings import ModerationSettings
 
 __all__ = [
+    "WHITE",
     "Classifier",
     "Moderates",
     "ModerationSettings",

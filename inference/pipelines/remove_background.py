@@ -9,7 +9,8 @@ from msgspec import UNSET
 from inference.picture import Picture
 from inference.steps.compose import cut_out, flatten, multiply_alpha, paint_behind
 from inference.steps.mask import refine_mask
-from inference.steps.matting import estimate_alpha, make_trimap
+from inference.steps.matting import estimate_alpha
+from inference.steps.trimap import make_trimap
 from inference.tools import Alpha, Tools
 from protocol.tasks import RemoveBackground
 

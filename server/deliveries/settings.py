@@ -13,11 +13,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Webhooks and uploads: tries, waits between them, bounds.
-
-    The waits double from the first to the longest, each a quarter more or less at random: the
-    defaults give up after one and a half to three minutes.
-    """
+    """Webhooks and uploads: tries, waits between them, bounds."""
 
     answer_s: Seconds = 5.0
     """How long a webhook's receiver may take, from look-up to status."""
@@ -27,8 +23,10 @@ class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """How long an upload endpoint may take."""
     connect_s: Seconds = 3.0
     tries: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 16
+    """The defaults give up after one and a half to three minutes."""
     first_wait_s: Seconds = 0.25
     longest_wait_s: Seconds = 8.0
+    """Waits double from the first to the longest, each a quarter more or less at random."""
     max_concurrent: Count = 32
     max_per_tenant: Count = 8
     max_per_host: Count = 4

@@ -3,11 +3,12 @@
 import asyncio
 import ipaddress
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
+from inference.latch import Latch
 from server.edge.refusals import TOO_BUSY
 from server.edge.settings import EdgeSettings
 
@@ -106,11 +107,21 @@ class SocketPass:
     def __init__(
         self,
         room: WaitingRoom,
+        writable: Latch,
         on_login: Callable[[], None],
         on_reach: Callable[[], Awaitable[bool]],
+        on_take: Callable[[], str | None],
+        on_send: Callable[[Sequence[bytes]], int],
     ) -> None:
+        self.writable = writable
+        """Set while the client takes what it is sent."""
         self.is_authenticated = False
         self._on_reach = on_reach
+        self.take_text = on_take
+        """Gives the next message at once, where it has come whole; None: it is not there yet."""
+        self.send = on_send
+        """Sends a text message, given in parts, and tells its size in bytes; raises OSError where
+        the client has gone."""
         self._room = room
         self._on_login = on_login
         self._party: str | None = None

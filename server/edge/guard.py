@@ -8,6 +8,9 @@ from server.edge.settings import EdgeSettings
 
 Buffer = bytes | bytearray | memoryview
 
+TOGETHER_BYTES = 64 * 1024
+"""What is written in one turn of the loop is copied together below this, and sent at once above."""
+
 LAST_LOOK_S = 0.5  # for a client that goes on sending, to notice our last word
 
 
@@ -25,10 +28,15 @@ class GuardedTransport(asyncio.Transport):
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._undrained_bytes = 0
+        self._pieces: list[Buffer] = []
+        self._piece_bytes = 0
+        self._flushing: asyncio.Handle | None = None
         self._left_to_drop = 0
         self.is_lingering = False
         # While a body still arrives, closing at once would reset the connection: our answer lost.
         self.linger_on_close = False
+        # The rest of a body that may still be under way; it is dropped, and linger_bytes beyond it.
+        self.awaited_bytes = 0
         inner.set_write_buffer_limits(high=settings.write_high_water_bytes)
 
     # Reading
@@ -67,16 +75,38 @@ class GuardedTransport(asyncio.Transport):
     # Writing
 
     def write(self, data: Buffer) -> None:
-        """Send, unless the last word has been said."""
-        if not self.is_lingering:
-            self._inner.write(data)
+        """Send, unless the last word has been said; all of one turn of the loop leaves together."""
+        self.writelines((data,))
 
     def writelines(self, list_of_data: Iterable[Buffer]) -> None:
         """Send several pieces."""
-        self.write(b"".join(list_of_data))
+        if self.is_lingering:
+            return
+        before = len(self._pieces)
+        self._pieces += list_of_data
+        self._piece_bytes += sum(map(len, self._pieces[before:]))
+        if self._piece_bytes >= TOGETHER_BYTES:
+            self.flush()
+        elif self._flushing is None:
+            self._flushing = self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        pieces, size = self._pieces, self._piece_bytes
+        if not pieces:
+            return
+        self._pieces, self._piece_bytes = [], 0
+        if size < TOGETHER_BYTES:
+            self._inner.write(b"".join(pieces))
+        else:
+            self._inner.writelines(pieces)
 
     def write_eof(self) -> None:
         """Close our half."""
+        self.flush()
         self._inner.write_eof()
 
     def can_write_eof(self) -> bool:
@@ -89,7 +119,7 @@ class GuardedTransport(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         """Count the bytes that the client has not taken."""
-        return self._inner.get_write_buffer_size()
+        return self._piece_bytes + self._inner.get_write_buffer_size()
 
     def watch_sending(self) -> None:
         """Start the send deadline: the buffer is full."""
@@ -124,6 +154,7 @@ class GuardedTransport(asyncio.Transport):
         if self.linger_on_close and not self._inner.is_closing():
             self.linger()
             return
+        self.flush()
         self._inner.close()
         if self._timer is None and self._inner.get_write_buffer_size():
             self._timer = self._loop.call_later(self._settings.send_timeout_s, self.abort)
@@ -132,8 +163,9 @@ class GuardedTransport(asyncio.Transport):
         """Close our half, then read and drop a little, so that the client sees what was written."""
         if self.is_closing():
             return
+        self.flush()
         self.is_lingering = True
-        self._left_to_drop = self._settings.linger_bytes
+        self._left_to_drop = self.awaited_bytes + self._settings.linger_bytes
         for reason in tuple(self._reasons):
             self.lift(reason)
         if self._inner.can_write_eof():
@@ -150,6 +182,7 @@ class GuardedTransport(asyncio.Transport):
 
     def abort(self) -> None:
         """Close at once."""
+        self._pieces, self._piece_bytes = [], 0
         self.forget_timers()
         self._inner.abort()
 

@@ -164,6 +164,7 @@ class EdgeHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Check the promised length, then start the application."""
+        self.transport.awaited_bytes = self._limits.max_body_bytes
         self._check_length()
         super().on_headers_complete()
         self._stop_timer()
@@ -177,6 +178,7 @@ class EdgeHttp(HttpToolsProtocol):
         self._unparsed_bytes = 0
         self._body_bytes += len(body)
         self._period_bytes += len(body)
+        self.transport.awaited_bytes = max(0, self._limits.max_body_bytes - self._body_bytes)
         if self._body_bytes > self._limits.max_body_bytes:
             self._stop_parsing(refusals.BODY_TOO_LARGE)
         super().on_body(body)
@@ -187,6 +189,7 @@ class EdgeHttp(HttpToolsProtocol):
         self._stop_timer()
         self._phase = Phase.NOTHING
         self.transport.linger_on_close = False
+        self.transport.awaited_bytes = 0
 
     def _check_length(self) -> None:
         counts = Counter(name for name, _ in self.headers)

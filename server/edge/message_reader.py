@@ -4,39 +4,84 @@ import logging
 from collections.abc import Generator, Sequence
 
 from websockets.extensions import ServerExtensionFactory
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame, Opcode, apply_mask
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.streams import StreamReader
+from websockets.typing import Origin
 
 DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
-
-
 CONTROL_BIT = 0x08
+MASK_BIT = 0x80
+WHOLE_TEXT = 0x81
+"""The first byte of a text message in one frame, without extensions."""
+SHORTEST = 6
+"""Bytes of a client's frame that is empty: its head and its mask."""
+
+
+def text_head(size: int) -> bytes:
+    """Write the header of a server's text frame, unfragmented (RFC 6455, 5.2)."""
+    if size < 126:
+        return bytes((0x81, size))
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big")
+    return b"\x81\x7f" + size.to_bytes(8, "big")
 
 
 class HeldReader(StreamReader):
     """A reader that hands out no further message while it is held, only pings, pongs and closes.
 
-    `is_blocked`: the beginning of the next message waits in the buffer.
+    `is_between`: it holds the parser between two messages, no frame is begun.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.is_held = True
-        self.is_blocked = False
+        self.is_between = False
         self.passes_control = False
+
+    @property
+    def is_blocked(self) -> bool:
+        """Tell whether the beginning of the next message waits in the buffer."""
+        return self.is_between and bool(self.buffer)
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether it stands between two messages, and nothing of the next has come."""
+        return self.is_between and self.passes_control and not (self.buffer or self.eof)
+
+    @property
+    def is_control_next(self) -> bool:
+        """Tell whether a control frame waits in the buffer that may pass."""
+        return self.passes_control and bool(self.buffer) and bool(self.buffer[0] & CONTROL_BIT)
 
     def at_eof(self) -> Generator[None, None, bool]:
         """Wait until the next frame may pass, then tell whether the stream ended."""
-        while self.is_held and not self._is_control_next():
-            self.is_blocked = bool(self.buffer)
+        while self.is_held and not self.is_control_next:
+            self.is_between = True
             yield
-        self.is_blocked = False
+        self.is_between = False
         return (yield from super().at_eof())
 
-    def _is_control_next(self) -> bool:
-        return self.passes_control and bool(self.buffer) and bool(self.buffer[0] & CONTROL_BIT)
+    def take_text(self, limit_bytes: int | None) -> bytes | None:
+        """Take the next message, unmasked, past the parser; None: it has to go through it.
+
+        That is for a message that lies here whole, in one text frame, as nearly all of them come.
+        """
+        buffer = self.buffer
+        if not self.is_between or len(buffer) < SHORTEST or buffer[0] != WHOLE_TEXT:
+            return None
+        size, start = buffer[1] - MASK_BIT, 6
+        if size == 126:
+            size, start = int.from_bytes(buffer[2:4], "big"), 8
+        elif size == 127:
+            size, start = int.from_bytes(buffer[2:10], "big"), 14
+        end = start + size
+        if size < 0 or len(buffer) < end or (limit_bytes is not None and size > limit_bytes):
+            return None
+        text = apply_mask(buffer[start:end], buffer[start - 4 : start])
+        del buffer[:end]
+        return text
 
 
 class MessageProtocol(ServerProtocol):
@@ -49,8 +94,15 @@ class MessageProtocol(ServerProtocol):
         extensions: Sequence[ServerExtensionFactory] | None,
         max_message_bytes: int,
         logger: logging.Logger,
+        origins: Sequence[str] = (),
     ) -> None:
-        super().__init__(extensions=extensions, max_size=max_message_bytes, logger=logger)
+        super().__init__(
+            # A browser always says where its page is from; other clients need not.
+            origins=[*map(Origin, origins), None] if origins else None,
+            extensions=extensions,
+            max_size=max_message_bytes,
+            logger=logger,
+        )
         # The parser has begun with a reader of its own: begin again with ours.
         self.reader = HeldReader()
         self.parser = self.parse()
@@ -71,6 +123,12 @@ class MessageProtocol(ServerProtocol):
         """Let the next message begin; once the first may, control frames always pass."""
         self.reader.is_held = False
         self.reader.passes_control = True
+
+    def take_text(self) -> bytes | None:
+        """Take the next message, if it has come whole and nothing speaks for parsing it."""
+        if self.extensions or self.state is not State.OPEN:
+            return None
+        return self.reader.take_text(self.max_message_size)
 
     @property
     def held_bytes(self) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from asyncio.transports import BaseTransport
+from collections.abc import Sequence
 from typing import Any
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -11,12 +12,15 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
+from websockets.protocol import State
 
+from inference.latch import Latch
 from server.edge.admission import EXTENSION, SocketPass
 from server.edge.budget import Share
 from server.edge.config import EdgeConfig
 from server.edge.guard import GuardedTransport
-from server.edge.message_reader import MessageProtocol
+from server.edge.inbox import Inbox
+from server.edge.message_reader import MessageProtocol, text_head
 from server.edge.pings import Pings
 from server.edge.refusals import TOO_BUSY
 
@@ -39,14 +43,26 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
             self.conn.available_extensions,
             config.edge.login_max_message_bytes,
             logging.getLogger("uvicorn.error"),
+            config.edge.allowed_origins,
         )
+        self.queue = Inbox()
+        self.writable = Latch()  # type: ignore[assignment]  # has what is used of an Event
+        self.writable.set()
         self.close_timeout = config.edge.linger_s
         self._limits = config.edge
         self._budget = config.budget
         self._share: Share | None = None
-        self._pass = SocketPass(config.room, self._logged_in, self._reach)
+        self._pass = SocketPass(
+            config.room,
+            self.writable,
+            self._logged_in,
+            self._reach,
+            self._take_text,
+            self._send_text,
+        )
         self._login_timer: asyncio.TimerHandle | None = None
         self._message_bytes = 0
+        self._is_awaited = False
         self._is_ended_by_us = False
         self._pings = Pings()
 
@@ -103,7 +119,12 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
         if self.transport.is_lingering:
             self.transport.drop(len(data))
             return
-        super().data_received(data)
+        if self._is_awaited:
+            self._is_awaited = False
+            self.conn.reader.feed_data(data)
+            self._parse_next()
+        else:
+            super().data_received(data)
         self._after_parsing()
 
     async def receive(self) -> ASGIReceiveEvent:
@@ -116,11 +137,46 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
         if self.disconnected or self.transport.is_closing():
             return
         self._message_bytes = 0
-        self.conn.next_message()
-        super().data_received(b"")  # the next message may have come with the last one
+        self._parse_next()  # the next message may have come with the last one
         if not self.conn.reader.is_blocked:
             self.transport.lift("message")
         self._after_parsing()
+
+    def _parse_next(self) -> None:
+        """Queue the next message, or begin to parse it, or wait until something of it comes."""
+        self._pass_control()
+        if self.conn.reader.is_idle:
+            self._is_awaited = True
+        elif (text := self.conn.take_text()) is not None:
+            self._queue_text(text)
+            self._pass_control()
+        else:
+            self.conn.next_message()
+            super().data_received(b"")
+
+    def _pass_control(self) -> None:
+        """Let pings, pongs and closes pass that come first in what waits to be parsed."""
+        if self.conn.reader.is_control_next:
+            super().data_received(b"")
+
+    def _take_text(self) -> str | None:
+        """Give the next message at once, where it has come whole; None: ask `receive` for it."""
+        if self._is_ended_by_us or not self.queue.empty():
+            return None
+        data = self.conn.take_text()
+        if data is None:
+            return None
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self._fail(CloseCode.INVALID_DATA, "text is not UTF-8")
+            return None
+        self._message_bytes = len(data)
+        if not self.conn.reader.buffer:
+            self._after_parsing()
+        elif self.conn.reader.is_control_next:
+            super().data_received(b"")
+        return text
 
     def _read_on(self) -> None:
         """Read until the client's close frame arrives."""
@@ -151,12 +207,16 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
             return
         if self.curr_msg_data_type == "bytes":
             self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
+            self._message_bytes = len(data)
         else:
-            try:
-                self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
-            except UnicodeDecodeError:
-                self._fail(CloseCode.INVALID_DATA, "text is not UTF-8")
-                return
+            self._queue_text(data)
+
+    def _queue_text(self, data: bytes) -> None:
+        try:
+            self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
+        except UnicodeDecodeError:
+            self._fail(CloseCode.INVALID_DATA, "text is not UTF-8")
+            return
         self._message_bytes = len(data)
 
     # Writing
@@ -169,12 +229,26 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.accept":
             self._start_login_timer()
+            self.request.headers.clear()  # 3 KB, kept by the parser for as long as the socket lives
+            self.response.headers.clear()
         elif message["type"] == "websocket.close" and self.handshake_complete:
             self._pass.lost()
             self._stop_login_timer()
             self._read_on()
         elif message["type"] == "websocket.http.response.body" and self.close_sent:
             self.handshake_complete = True  # else uvicorn logs an error for each refused client
+
+    def _send_text(self, parts: Sequence[bytes]) -> int:
+        """Send a text message as `send` does, without its copies."""
+        if self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
+            raise ClientDisconnected
+        size_bytes = sum(map(len, parts))
+        if self.conn.extensions:
+            self.conn.send_text(b"".join(parts))
+            self.transport.write(b"".join(self.conn.data_to_send()))
+        else:
+            self.transport.writelines((text_head(size_bytes), *parts))
+        return size_bytes
 
     def pause_writing(self) -> None:
         """Start the send deadline."""

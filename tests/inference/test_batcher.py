@@ -39,6 +39,8 @@ class GatedModel:
         self.memory_bytes = 1
         self.batches: list[list[float]] = []
         self.trouble: Callable[[np.ndarray], Exception | None] = lambda batch: None
+        self.trims = 0
+        self.trimmed = threading.Event()
         self._permits = threading.Semaphore(0)
         self._started = threading.Semaphore(0)
 
@@ -50,6 +52,10 @@ class GatedModel:
         if trouble is not None:
             raise trouble
         return batch * 2
+
+    def trim(self) -> None:
+        self.trims += 1
+        self.trimmed.set()
 
     def let(self, runs: int = 1000) -> None:
         """Let so many runs end."""
@@ -103,7 +109,7 @@ class Bench:
 async def make() -> AsyncIterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
-    def build(model: GatedModel | None = None, **settings: int) -> Bench:
+    def build(model: GatedModel | None = None, **settings: float) -> Bench:
         given = BatchSettings(**{"runners": 1, **settings})
         made.append(Bench(model or GatedModel(), given))
         return made[-1]
@@ -458,3 +464,65 @@ async def test_real_poison_picture_fails_alone(tmp_path) -> None:
     assert [isinstance(result, InferenceFailed) for result in results] == [
         number == 2 for number in range(6)
     ]
+
+
+# Turns and memory
+
+
+async def test_models_that_share_turns_never_run_more_at_once_than_there_are(make) -> None:
+    turns = threading.Semaphore(1)
+    models = [GatedModel(is_on_gpu=False), GatedModel(is_on_gpu=False)]
+    batchers = [Batcher(model, BatchSettings(runners=2), turns=turns) for model in models]
+    items = [asyncio.create_task(b.run(np.ones(1, np.float32))) for b in batchers for _ in range(2)]
+    await asyncio.wait(
+        [asyncio.create_task(model.started()) for model in models],
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+
+    assert sum(len(model.batches) for model in models) == 1
+    for model in models:
+        model.let()
+    assert await values(items) == [2, 2, 2, 2]
+    await asyncio.gather(*(batcher.close() for batcher in batchers))
+
+
+async def test_gpu_takes_no_turn_of_the_cores(make) -> None:
+    model = GatedModel(is_on_gpu=True)
+    batcher = Batcher(model, BatchSettings(), turns=threading.Semaphore(0))
+    model.let()
+
+    assert await values([asyncio.create_task(batcher.run(np.ones(1, np.float32)))]) == [2]
+    await batcher.close()
+
+
+async def test_idle_model_is_trimmed_after_its_time(make) -> None:
+    bench = make(trim_after_s=0.001)
+    bench.model.let()
+    await values([bench.put(1)])
+
+    assert await asyncio.to_thread(bench.model.trimmed.wait, 30)
+    assert await values([bench.put(2)]) == [4]
+
+
+async def test_model_that_was_never_used_is_not_trimmed(make) -> None:
+    bench = make(trim_after_s=0.001, max_size=1)
+    (first,) = await bench.put_behind_a_running_one()
+
+    assert bench.model.trims == 0
+    bench.model.let()
+    await values([first])
+
+
+async def test_trim_that_fails_stops_no_runner(make) -> None:
+    bench = make(trim_after_s=0.001)
+    bench.model.let()
+
+    def broken() -> None:
+        bench.model.trimmed.set()
+        raise RuntimeError("no")
+
+    bench.model.trim = broken
+    await values([bench.put(1)])
+    assert await asyncio.to_thread(bench.model.trimmed.wait, 30)
+
+    assert await values([bench.put(2)]) == [4]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from inference.fair_queue import FairQueue
 
 INTERACTIVE, BULK = "interactive", "bulk"
-ONE_TURN = 4
+ONE_TURN = 1
 """Items of cost 1 that an interactive line may take before it is another one's turn."""
 
 
@@ -56,6 +56,49 @@ def test_single_item_waits_for_one_turn_of_each_flood_at_most(floods: int) -> No
     take(queue, 3)
     queue.put("single", INTERACTIVE, 1, "x")
     assert "x" in take(queue, floods * ONE_TURN + 1)
+
+
+def test_who_has_not_been_asking_has_the_next_turn() -> None:
+    queue = FairQueue[str]()
+    for number in range(50):
+        fill(queue, f"flood{number}", 100, lane=INTERACTIVE)
+    take(queue, 200)
+    queue.put("single", INTERACTIVE, 1, "x")
+    assert queue.take() == "x"
+
+
+def test_sending_one_at_a_time_brings_no_more_than_a_share() -> None:
+    queue = FairQueue[str]()
+    fill(queue, "flood", 100, lane=INTERACTIVE)
+    taken = take(queue, 4)
+    for number in range(20):
+        queue.put("sly", INTERACTIVE, 1, f"sly{number}")
+        taken += take(queue, 1)
+        if taken[-1].startswith("flood"):
+            taken += take(queue, 1)
+    assert share(taken[4:], "flood") >= 18
+
+
+def test_bulk_work_does_not_go_first_for_being_new() -> None:
+    queue = FairQueue[str]()
+    fill(queue, "a", 10, lane=INTERACTIVE)
+    take(queue, 2)
+    queue.put("b", BULK, 1, "x")
+    assert queue.take() == "a2"
+
+
+def test_tenant_that_may_not_go_keeps_its_items_and_its_place() -> None:
+    queue = FairQueue[str]()
+    fill(queue, "a", 2, lane=INTERACTIVE)
+    fill(queue, "b", 1, lane=INTERACTIVE)
+    assert queue.take(lambda tenant: tenant != "a") == "b0"
+    assert take(queue, 2) == ["a0", "a1"]
+
+
+def test_nothing_is_taken_where_nobody_may_go() -> None:
+    queue = FairQueue[str]()
+    fill(queue, "a", 1)
+    assert (queue.take(lambda _: False), len(queue)) == (None, 1)
 
 
 def test_tenants_of_one_lane_share_alike() -> None:
@@ -115,14 +158,6 @@ def test_size_counts_all_items() -> None:
     assert len(queue) == 4
 
 
-def test_size_of_a_tenant_counts_all_its_lanes() -> None:
-    queue = FairQueue[str]()
-    fill(queue, "a", 3, lane=BULK)
-    fill(queue, "a", 2, lane=INTERACTIVE)
-    fill(queue, "b", 1)
-    assert queue.size_of("a") == 5
-
-
 def test_size_of_a_line_counts_one_lane_of_one_tenant() -> None:
     queue = FairQueue[str]()
     fill(queue, "a", 3, lane=BULK)
@@ -133,7 +168,7 @@ def test_size_of_a_line_counts_one_lane_of_one_tenant() -> None:
 
 def test_unknown_tenant_has_no_items() -> None:
     queue = FairQueue[str]()
-    assert (queue.size_of("a"), queue.size_of_line("a", BULK)) == (0, 0)
+    assert queue.size_of_line("a", BULK) == 0
 
 
 def test_size_by_lane_names_every_lane() -> None:
@@ -153,7 +188,7 @@ def test_removed_items_are_not_counted() -> None:
     queue = FairQueue[str]()
     fill(queue, "a", 4)
     queue.remove(lambda _: True)
-    assert (len(queue), queue.size_of("a")) == (0, 0)
+    assert len(queue) == 0
 
 
 def test_removing_asks_once_for_each_item() -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,12 +21,14 @@ from inference.batcher import Batcher, BatchSettings
 from inference.coding import PictureLimits, encode_mask
 from inference.job_runner import Bounds, JobRunner
 from inference.models import Catalogue, ModelPool, ModelSettings
-from inference.moderation import NoModerator
+from inference.moderation import Moderates, NoModerator
+from inference.picture import Picture
 from inference.pixel_budget import PixelBudget
 from inference.sessions import SessionSettings, open_session
-from protocol.errors import ImageNotFound
+from protocol.errors import ContentPolicyViolation, ImageNotFound
 from protocol.jobs import ImageSource, Job, Outcome, StoredImage
 from protocol.tasks import ImageErase, ImageForegroundCrop, ImageMasking
+from protocol.tasks.common import Safety
 
 WIDTH, HEIGHT = 48, 32
 COMMON: dict[str, Any] = {"task_uuid": uuid_of(1), "input_image": ""}
@@ -50,6 +52,21 @@ class Cupboard:
 
     async def put(self, key: str, data: bytes, media_type: str) -> None:
         self.files[key] = data
+
+
+class Censor:
+    """Refuses everything, and remembers whether it was shown what alpha hides."""
+
+    is_available = True
+
+    def __init__(self) -> None:
+        self.saw_alpha: list[bool] = []
+
+    async def check(
+        self, picture: Picture | np.ndarray, parameter: str | None, deadline: float
+    ) -> None:
+        self.saw_alpha.append(isinstance(picture, Picture) and picture.alpha is not None)
+        raise ContentPolicyViolation("refused", parameter=parameter)
 
 
 class CountedBudget(PixelBudget):
@@ -82,7 +99,7 @@ def pixels_of(blob: bytes) -> np.ndarray:
 
 @asynccontextmanager
 async def bench(
-    folder: Path, cupboard: Cupboard, *models: str
+    folder: Path, cupboard: Cupboard, *models: str, moderator: Moderates | None = None
 ) -> AsyncIterator[tuple[JobRunner, CountedBudget]]:
     """A runner whose catalogue has generated files for these models."""
     known = {row.name: row for row in Catalogue(ModelSettings()).rows()}
@@ -96,7 +113,8 @@ async def bench(
     budget = CountedBudget()
     with ThreadPoolExecutor(1) as threads:
         bounds = Bounds(PictureLimits(), budget)
-        yield JobRunner(cupboard, cupboard, pool, threads, bounds, NoModerator()), budget
+        judge = moderator or NoModerator()
+        yield JobRunner(cupboard, cupboard, pool, threads, bounds, judge), budget
         await pool.close()
 
 
@@ -209,3 +227,28 @@ async def test_each_region_is_stored_as_a_mask_of_its_own(tmp_path: Path) -> Non
         assert (columns.min(), rows.min()) == (box.x_min, box.y_min)
         assert (columns.max() + 1, rows.max() + 1) == (box.x_max, box.y_max)
         assert found.area == int((mask >= 128).sum())
+
+
+@pytest.mark.parametrize(("mode", "looks"), [("fast", False), ("full", True)])
+async def test_only_a_full_look_sees_what_alpha_hides(
+    tmp_path: Path, mode: Literal["fast", "full"], looks: bool
+) -> None:
+    cupboard, censor = Cupboard(a=png(photo(alpha=True)), b=encode_mask(HOLE)), Censor()
+    safety = Safety(check_inputs=True, check_content=True, tolerance=True, mode=mode)
+
+    async with bench(tmp_path, cupboard, moderator=censor) as (runner, _):
+        outcome = await runner.run(erase(safety=safety), nullcontext())
+
+    assert censor.saw_alpha == [looks, looks]
+    assert outcome.product is not None
+    assert outcome.product.is_flagged
+
+
+async def test_refused_input_ends_the_job_unless_it_is_tolerated(tmp_path: Path) -> None:
+    cupboard, censor = Cupboard(a=png(photo()), b=encode_mask(HOLE)), Censor()
+
+    async with bench(tmp_path, cupboard, moderator=censor) as (runner, _):
+        outcome = await runner.run(erase(safety=Safety(check_inputs=True)), nullcontext())
+
+    assert outcome.fault is not None
+    assert outcome.fault.parameter == "inputImage"

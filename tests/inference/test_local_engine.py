@@ -25,6 +25,7 @@ from protocol.errors import (
     RateLimited,
     ShuttingDown,
     StorageUnavailable,
+    TaskAbandoned,
 )
 from protocol.jobs import Job, Outcome, RemoteImage
 
@@ -117,6 +118,12 @@ async def test_async_jobs_have_a_quota_of_their_own(start: Start) -> None:
     assert [type(answer) for answer in answers] == [Accepted, Accepted, Refused]
 
 
+async def test_async_jobs_do_not_count_against_the_quota_of_sync_ones(start: Start) -> None:
+    engine = await start(max_queued_per_tenant=1, max_async_queued_per_tenant=5)
+    await accept(engine, *(job_of(number, reply_to="") for number in range(5)))
+    await accept(engine, job_of(9))
+
+
 async def test_full_queue_refuses_at_once(start: Start) -> None:
     engine = await start(max_queued=2)
     await accept(engine, job_of(1, tenant="a"), job_of(2, tenant="b"))
@@ -163,6 +170,54 @@ async def test_interactive_job_passes_the_tenants_own_bulk_work(start: Start) ->
     await accept(engine, *(job_of(number, reply_to="") for number in range(100)))
     await accept(engine, job_of(999))
     assert job_of(999) in await finish(engine.work(), 2)
+
+
+async def test_one_tenant_does_not_run_in_every_place_while_another_is_active(
+    start: Start,
+) -> None:
+    engine = await start(running_per_tenant=2)
+    await accept(engine, job_of(1, tenant="single"))
+    await accept(engine, *(job_of(number, tenant="flood") for number in range(10)))
+    leases = engine.work()
+    await finish(leases, 1)
+    begun = [(await next_lease(leases)).job.tenant for _ in range(2)]
+    waiting = asyncio.ensure_future(next_lease(leases))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await accept(engine, job_of(2, tenant="single"))
+    assert [*begun, (await waiting).job.tenant] == ["flood", "flood", "single"]
+
+
+async def test_job_that_ends_lets_the_next_of_its_tenant_begin(start: Start) -> None:
+    engine = await start(running_per_tenant=1)
+    await accept(engine, job_of(9, tenant="other"))
+    await accept(engine, job_of(1), job_of(2))
+    leases = engine.work()
+    await finish(leases, 1)
+    first = await next_lease(leases)
+    waiting = asyncio.ensure_future(next_lease(leases))
+    await asyncio.sleep(0)
+    await first.done(outcome_of(first.job))
+    assert numbers_of([(await waiting).job]) == [2]
+
+
+async def test_tenant_alone_runs_in_every_place(start: Start) -> None:
+    engine = await start(running_per_tenant=1)
+    await accept(engine, *(job_of(number) for number in range(3)))
+    leases = engine.work()
+    assert len([await next_lease(leases) for _ in range(3)]) == 3
+
+
+async def test_tenant_that_went_quiet_leaves_its_places_to_the_others(
+    start: Start, clock: FakeClock
+) -> None:
+    engine = await start(running_per_tenant=1, active_s=10, clock=clock)
+    await accept(engine, job_of(9, tenant="quiet"))
+    leases = engine.work()
+    await finish(leases, 1)
+    clock.advance(11)
+    await accept(engine, job_of(1), job_of(2))
+    assert len([await next_lease(leases) for _ in range(2)]) == 2
 
 
 # Memory
@@ -401,7 +456,7 @@ async def test_job_that_ends_the_process_each_time_is_failed_in_the_end(start: S
     await accept(await start(), job_of(1))
     for _ in range(3):
         await crash(await start())
-    assert_failed(await find(await start(), 1), InternalError)
+    assert_failed(await find(await start(), 1), TaskAbandoned)
 
 
 async def test_job_that_was_failed_so_is_not_offered(start: Start) -> None:

@@ -29,11 +29,12 @@ class Service:
         *,
         arguments: Sequence[str] = (),
         settings: Mapping[str, object] | None = None,
+        module: str = "server.cli",
     ) -> None:
         self.data_dir = folder / "data"
         self.log = folder / "log"
         self._url_file = folder / "url"
-        command = [sys.executable, "-m", "server.cli", "serve", "--port", "0"]
+        command = [sys.executable, "-m", module, "serve", "--port", "0"]
         command += ["--url-file", str(self._url_file), "--data-dir", str(self.data_dir)]
         command += ["--api-key", f"{KEY}:{TENANT}", "--api-key", f"{OTHER_KEY}:other", *arguments]
         with self.log.open("wb") as log:

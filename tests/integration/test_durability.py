@@ -5,86 +5,30 @@ from __future__ import annotations
 import json
 import random
 import resource
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from integration.client import Client, Frame, elements_of
 from integration.conftest import Connect
+from integration.household import Household, ask, running
 from integration.pictures import data_uri, encoded, scene
-from integration.service import KEY, ROOT, TENANT, Service
+from integration.service import KEY, TENANT, Service
 from integration.sources import PictureServer
 from integration.tasks import poll, removal, upload
 
 SLICE = 20
 
 
-class Household:
-    """One data directory, and the services that run on it one after the other."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.service: Service | None = None
-
-    def start(self) -> Service:
-        (self._folder / "url").unlink(missing_ok=True)
-        self.service = Service(self._folder, arguments=["--allow-private-networks"])
-        return self.service
-
-    def kill(self) -> None:
-        """End the service as a crash would."""
-        assert self.service is not None
-        self.service.process.kill()
-        self.service.process.wait()
-
-    def restart(self) -> Service:
-        self.kill()
-        return self.start()
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of ours on the data directory."""
-        command = [sys.executable, "-m", "server.cli", *arguments]
-        command += ["--data-dir", str(self._folder / "data")]
-        return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    def usage(self, *arguments: str) -> Any:
-        return json.loads(self.run("usage", "--json", *arguments).stdout)
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[Household]:
-    """A household whose last service ends in order and had no defects."""
-    household = Household(folder)
-    yield household
-    if household.service is not None:
-        household.service.stop()
-        assert household.service.defects() == []
-
-
 @pytest.fixture
 def household(tmp_path: Path) -> Iterator[Household]:
     with running(tmp_path) as household:
         yield household
-
-
-async def ask(client: Client, task_uuid: str) -> Frame:
-    """Poll a task until it has ended; return its last word."""
-    before = len(client.about(task_uuid))
-    await client.send(poll(task_uuid))
-    answer = (await client.replies(task_uuid, count=before + 1))[before]
-    if answer.get("status") == "processing":
-        answer = (await client.replies(task_uuid, count=before + 2))[before + 1]
-    return answer
 
 
 class Owner:

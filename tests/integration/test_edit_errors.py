@@ -7,9 +7,11 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from integration.conftest import StartService
 from integration.edits import (
@@ -27,7 +29,11 @@ from integration.edits import (
 from integration.pictures import base64_of, encoded, opened, scene
 from integration.service import KEY, ROOT, TENANT, Service
 from integration.sources import PictureServer
+from models import graph_like
+from msgspec.structs import replace
 from PIL import Image
+
+from inference.models import Row
 
 JSON = {"Content-Type": "application/json"}
 PATHS = [CROP, BLUR, ERASE, CUTOUT, V2 + CUTOUT]
@@ -116,7 +122,7 @@ async def test_token_that_does_not_allow_the_endpoint_is_403(
 ) -> None:
     service = start_service()
     command = [sys.executable, "-m", "server.cli", "keys", "create", "--tenant", TENANT]
-    command += ["--task-types", "imageErase", "--data-dir", str(service.data_dir)]
+    command += ["--tasks", "imageErase", "--data-dir", str(service.data_dir)]
     made = await asyncio.to_thread(subprocess.check_output, command, cwd=ROOT, text=True)
     editor = Editor(service, http, made.strip())
     error = error_of(await editor.edit(CROP), 403)
@@ -357,6 +363,25 @@ async def test_moderation_that_is_not_configured_is_501_never_ignored(
 ) -> None:
     error = error_of(await editor.edit(path, **{switch: True}), 501)
     assert switch in error["details"]
+
+
+async def test_model_that_answers_nonsense_is_500(
+    start_service: StartService, http: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    row = Row(name="odd", task="inpaint", file="odd.onnx", size=(8, 8))
+    one_plane = graph_like(replace(row, task="segment"))
+    (tmp_path / row.file).write_bytes(one_plane)
+    settings = {
+        "models__rows": json.dumps([msgspec.to_builtins(row)]),
+        "models__read_only": json.dumps([str(tmp_path)]),
+        "models__inpaint": row.name,
+    }
+    error_of(await Editor(start_service(settings=settings), http).edit(ERASE), 500)
+
+
+async def test_full_service_is_503(start_service: StartService, http: httpx.AsyncClient) -> None:
+    editor = Editor(start_service(settings={"engine__max_queued": 0}), http)
+    error_of(await editor.edit(CROP), 503)
 
 
 async def test_task_that_takes_too_long_is_504(

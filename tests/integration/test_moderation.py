@@ -88,6 +88,55 @@ async def test_refused_result_names_no_field_and_is_not_stored(moderated, connec
     assert stored_results(moderated) == before
 
 
+async def test_tolerated_picture_is_delivered_and_flagged(moderated, connect) -> None:
+    client = await connect(moderated)
+
+    reply = await client.run(removal(plain_uri(255), safety=BOTH | {"tolerance": True}))
+
+    assert reply["NSFWContent"] is True
+    assert "imageURL" in reply
+
+
+async def test_flag_of_a_picture_is_kept_for_whoever_polls(moderated, connect) -> None:
+    client = await connect(moderated)
+    task = removal(plain_uri(255), safety={"checkInputs": True, "tolerance": True})
+    await client.run(task)
+
+    reply = await client.run({"taskType": "getResponse", "taskUUID": task["taskUUID"]})
+
+    assert reply["NSFWContent"] is True
+
+
+async def test_harmless_picture_is_not_flagged(moderated, connect) -> None:
+    client = await connect(moderated)
+
+    judged = await client.run(removal(plain_uri(10), safety={"checkInputs": True}))
+    unasked = await client.run(removal(plain_uri(10)))
+
+    assert judged["NSFWContent"] is False
+    assert "NSFWContent" not in unasked
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+async def test_mode_alone_has_the_result_judged(moderated, connect, mode) -> None:
+    client = await connect(moderated)
+
+    error = await client.run(
+        removal(plain_uri(10), rgba=[255, 255, 255, 255], safety={"mode": mode})
+    )
+
+    assert error["code"] == "contentPolicyViolation"
+    assert "parameter" not in error
+
+
+async def test_mode_none_with_a_check_is_refused(moderated, connect) -> None:
+    client = await connect(moderated)
+
+    error = await client.run(removal(plain_uri(10), safety=BOTH | {"mode": "none"}))
+
+    assert (error["code"], error["parameter"]) == ("invalidMode", "safety.mode")
+
+
 async def test_nothing_is_judged_that_nobody_asked_for(moderated, connect) -> None:
     client = await connect(moderated)
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import stat
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from fakes import FakeClock
 
-from protocol.errors import InsufficientPermissions, InvalidApiKey
-from server.auth import Caller, KeyFile, KeyRing, WrongKeys, digest_of, new_key, stored_key
+from protocol.errors import InsufficientPermissions, InvalidApiKey, StorageUnavailable
+from server.auth import (
+    LOOK_EVERY_S,
+    Caller,
+    KeyFile,
+    KeyRing,
+    StoredKey,
+    WrongKeys,
+    digest_of,
+    new_key,
+    stored_key,
+)
 
 KEY = "cw_the-right-key-0000"
 
@@ -72,6 +84,24 @@ def test_key_of_some_task_types_allows_no_other() -> None:
     caller.check_may("imageErase")
     with pytest.raises(InsufficientPermissions, match=r"imageUpload; allowed: imageErase"):
         caller.check_may("imageUpload")
+
+
+@pytest.mark.parametrize("key", ["key0", "key4", "key9", "nobody's"])
+def test_every_key_is_compared_whichever_is_right(key: str) -> None:
+    asked: list[int] = []
+
+    class Watched(StoredKey, frozen=True):
+        def __getattribute__(self, name: str) -> object:
+            if name == "digest":
+                asked.append(int(super().__getattribute__("label")))
+            return super().__getattribute__(name)
+
+    ring = KeyRing(
+        Watched(digest=digest_of(f"key{n}"), tenant="acme", label=str(n)) for n in range(10)
+    )
+    with contextlib.suppress(InvalidApiKey):
+        ring.identify(key)
+    assert asked[:10] == list(range(10))
 
 
 def test_nobody_holds_a_key_where_there_are_none() -> None:
@@ -173,6 +203,81 @@ def test_unchanged_file_is_read_once(tmp_path: Path) -> None:
     file.save([stored_key(KEY, "acme")])
     first = file.load()
     assert file.load() is first
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]garbage", b'[{"digest": "short", "tenant": "acme"}]', b"\xff\xfe", b'"keys"'],
+)
+def test_broken_file_is_named_in_the_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "keys.json").write_bytes(content)
+    with pytest.raises(StorageUnavailable, match=r"keys\.json cannot be read as keys"):
+        KeyFile(tmp_path).load()
+
+
+def test_file_that_breaks_while_the_service_runs_leaves_its_keys_in_force(tmp_path: Path) -> None:
+    KeyFile(tmp_path).save([stored_key(KEY, "acme")])
+    ring = KeyRing([], KeyFile(tmp_path))
+    ring.identify(KEY)
+    (tmp_path / "keys.json").write_bytes(b"[{")
+    assert ring.identify(KEY).tenant == "acme"
+
+
+def test_file_that_breaks_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    KeyFile(tmp_path).save([stored_key(KEY, "acme")])
+    ring = KeyRing([], KeyFile(tmp_path))
+    ring.identify(KEY)
+    (tmp_path / "keys.json").write_bytes(b"[{")
+    for _ in range(5):
+        ring.identify(KEY)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_file_that_is_mended_counts_again(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path)
+    file.save([stored_key(KEY, "acme")])
+    ring = KeyRing([], KeyFile(tmp_path))
+    ring.identify(KEY)
+    (tmp_path / "keys.json").write_bytes(b"[{")
+    ring.identify(KEY)
+    file.save([stored_key("mended", "other")])
+    assert ring.identify("mended").tenant == "other"
+    with pytest.raises(InvalidApiKey):
+        ring.identify(KEY)
+
+
+def test_identified_key_is_told_what_it_allows_now(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path)
+    file.save([stored_key(KEY, "acme")])
+    clock = FakeClock()
+    ring = KeyRing([], KeyFile(tmp_path), clock)
+    caller = ring.renew(ring.identify(KEY))
+    file.save([stored_key(KEY, "acme", task_types=("imageErase",))])
+    clock.advance(LOOK_EVERY_S)
+    assert ring.renew(caller).task_types == ("imageErase",)
+
+
+def test_identified_key_that_is_revoked_is_refused(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path)
+    file.save([stored_key(KEY, "acme")])
+    clock = FakeClock()
+    ring = KeyRing([], KeyFile(tmp_path), clock)
+    caller = ring.renew(ring.identify(KEY))
+    file.save([])
+    clock.advance(LOOK_EVERY_S)
+    with pytest.raises(InvalidApiKey):
+        ring.renew(caller)
+
+
+def test_key_of_the_settings_counts_before_the_same_of_the_file(tmp_path: Path) -> None:
+    KeyFile(tmp_path).save([stored_key(KEY, "acme", task_types=("imageErase",))])
+    ring = KeyRing([stored_key(KEY, "acme")], KeyFile(tmp_path))
+    assert ring.renew(ring.identify(KEY)).task_types == ()
+
+
+def test_budget_is_read_as_it_was_written(tmp_path: Path) -> None:
+    KeyFile(tmp_path).save([stored_key(KEY, "acme", monthly_budget=Decimal("12.50"))])
+    assert KeyRing([], KeyFile(tmp_path)).identify(KEY).monthly_budget == Decimal("12.50")
 
 
 def test_strict_umask_is_no_hindrance(tmp_path: Path) -> None:

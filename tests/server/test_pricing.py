@@ -11,7 +11,7 @@ from fakes import product_of, removal, uuid_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.tasks import ImageBackgroundRemoval, ImageUpload, JobTask
+from protocol.tasks import ImageBackgroundRemoval, ImageForegroundCrop, ImageUpload, JobTask
 from server.pricing import PriceSettings, PriceTable
 
 UPLOAD = ImageUpload(task_uuid=uuid_of(1), image="")
@@ -122,3 +122,17 @@ def test_rounding_adds_less_than_a_millionth(
     factor = Decimal("1.5") + Decimal("0.01") * threshold
     exact = (base + rate * width * height / 1_000_000) * factor
     assert 0 <= charged - exact < Decimal("0.000001")
+
+
+@given(st.integers(1, 7_000), st.integers(1, 7_000), st.booleans())
+def test_highest_price_is_never_below_the_price(width: int, height: int, is_matted: bool) -> None:
+    task = removal(alpha_matting=is_matted)
+    prices = PriceTable(PriceSettings())
+    highest = prices.highest(task, width * height, 50_000_000)
+    assert highest >= prices.price(task, product_of(width, height))
+
+
+def test_highest_price_of_a_padded_crop_is_that_of_the_largest_picture() -> None:
+    prices = PriceTable(PriceSettings())
+    crop = ImageForegroundCrop(task_uuid=uuid_of(1), input_image="", padding=1)
+    assert prices.highest(crop, 4, 50_000_000) == prices.highest(crop, 0, 50_000_000)

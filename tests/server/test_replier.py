@@ -13,6 +13,7 @@ from fakes import STREAM, TENANT, product_of, uuid_of
 from msgspec.structs import replace
 
 from inference.stores import Store, StoreSettings, open_store
+from protocol.errors import StorageUnavailable
 from protocol.jobs import Job, Outcome, StoredImage
 from protocol.results import BoundingBox, Detection
 from protocol.tasks import ImageMasking, RemoveBackground
@@ -34,20 +35,23 @@ def store() -> Store:
     return open_store(StoreSettings(kind="memory"), Path())
 
 
-async def reply(store: Store, kind: Any = ImageMasking, **fields: Any) -> dict[str, Any]:
-    task = kind(task_uuid=uuid_of(1), input_image="", **fields)
+def done(kind: Any, **fields: Any) -> Outcome:
     job = Job(
         tenant=TENANT,
-        task=task,
+        task=kind(task_uuid=uuid_of(1), input_image="", **fields),
         images={"inputImage": StoredImage(key="in/0/1", image_uuid=uuid_of(5))},
         reply_to=STREAM,
         submitted_at=0,
         deadline_at=60,
     )
+    return Outcome(job=job, product=PRODUCT)
+
+
+async def reply(store: Store, kind: Any = ImageMasking, **fields: Any) -> dict[str, Any]:
     await store.put(PRODUCT.key, b"png", "image/png")
     with ThreadPoolExecutor(1) as threads:
         replier = Replier(store, UrlSigner((b"s" * 32,)), threads, url_life_s=60)
-        made = await replier.reply(Outcome(job=job, product=PRODUCT), BASE)
+        made = await replier.reply(done(kind, **fields), BASE)
     answer: dict[str, Any] = json.loads(made.frame)["data"][0]
     return answer
 
@@ -93,3 +97,24 @@ async def test_other_tasks_tell_of_no_regions(store: Store) -> None:
     answer = await reply(store, RemoveBackground)
     assert "detections" not in answer
     assert answer["imageUUID"] == PRODUCT.image_uuid
+
+
+class SilentStore:
+    """Takes blobs and gives none."""
+
+    async def put(self, key: str, data: bytes, media_type: str) -> None:
+        pass
+
+    async def get(self, key: str) -> bytes:
+        raise StorageUnavailable("the store does not answer; try again later")
+
+
+async def test_stream_goes_on_though_the_store_of_a_result_does_not_answer() -> None:
+    with ThreadPoolExecutor(1) as threads:
+        replier = Replier(SilentStore(), UrlSigner((b"s" * 32,)), threads, url_life_s=60)
+        made = await replier.pushed(
+            done(RemoveBackground, output_type="base64Data"), BASE, is_polled=False
+        )
+    (error,) = json.loads(made.frame)["errors"]
+    assert (error["code"], error["taskUUID"]) == ("storageUnavailable", uuid_of(1))
+    assert "getResponse" in error["message"]

@@ -7,6 +7,7 @@ import uuid
 import pytest
 from fakes import FakeClock, job_of
 
+from protocol.errors import Overloaded, RateLimited
 from server.auth import Caller
 from server.session import Session
 from server.session_registry import SessionRegistry
@@ -22,13 +23,15 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def sessions(clock: FakeClock) -> SessionRegistry:
-    return SessionRegistry(resume_s=RESUME_S, max_detached=3, clock=clock)
+    return SessionRegistry(
+        resume_s=RESUME_S, max_detached=3, max_attached=12, max_attached_per_tenant=9, clock=clock
+    )
 
 
 def left(sessions: SessionRegistry, caller: Caller = ACME) -> Session:
     """A session whose client has just gone."""
     session = sessions.open(caller, None)
-    session.attach(object())
+    sessions.attach(session, object())
     sessions.detach(session)
     return session
 
@@ -78,7 +81,7 @@ def test_another_key_of_the_same_tenant_may_take_the_session_up(
 
 def test_session_that_is_in_use_may_be_taken_over(sessions: SessionRegistry) -> None:
     session = sessions.open(ACME, None)
-    session.attach(object())
+    sessions.attach(session, object())
     assert sessions.open(ACME, session.id) is session
 
 
@@ -113,7 +116,7 @@ def test_expired_sessions_are_gone(sessions: SessionRegistry, clock: FakeClock) 
 def test_session_with_a_connection_never_expires(
     sessions: SessionRegistry, clock: FakeClock
 ) -> None:
-    sessions.open(ACME, None).attach(object())
+    sessions.attach(sessions.open(ACME, None), object())
     clock.advance(10 * RESUME_S)
     assert sessions.expire() == []
 
@@ -123,7 +126,7 @@ def test_client_that_came_back_starts_the_time_anew(
 ) -> None:
     session = left(sessions)
     clock.advance(RESUME_S - 1)
-    sessions.open(ACME, session.id).attach(object())
+    sessions.attach(sessions.open(ACME, session.id), object())
     sessions.detach(session)
     clock.advance(RESUME_S - 1)
     assert sessions.expire() == []
@@ -141,19 +144,69 @@ def test_longest_absent_go_first_when_there_are_too_many(
 
 def test_attached_sessions_do_not_count_against_the_absent(sessions: SessionRegistry) -> None:
     for _ in range(5):
-        sessions.open(ACME, None).attach(object())
+        sessions.attach(sessions.open(ACME, None), object())
     assert sessions.expire() == []
 
 
 def test_attached_sessions_are_counted(sessions: SessionRegistry) -> None:
-    sessions.open(ACME, None).attach(object())
+    sessions.attach(sessions.open(ACME, None), object())
     left(sessions)
     assert (sessions.attached, len(sessions)) == (1, 2)
 
 
 def test_reason_of_the_departure_reaches_the_session(sessions: SessionRegistry) -> None:
     session = sessions.open(ACME, None)
-    session.attach(object())
+    sessions.attach(session, object())
     session.sent(7, job_of(1).id)
     sessions.detach(session, was_oversized=True)
     assert session.was_oversized(7)
+
+
+def test_absent_sessions_above_the_limit_are_given_up_at_once(sessions: SessionRegistry) -> None:
+    gone = [left(sessions) for _ in range(5)]
+    assert (len(sessions), sessions.has_given_up.is_set()) == (3, True)
+    assert sessions.open(ACME, gone[0].id) is not gone[0]
+
+
+def test_nothing_is_given_up_twice(sessions: SessionRegistry) -> None:
+    for _ in range(5):
+        left(sessions)
+    sessions.expire()
+    assert (sessions.expire(), sessions.has_given_up.is_set()) == ([], False)
+
+
+def test_tenant_with_as_many_sockets_as_it_may_have_is_refused(sessions: SessionRegistry) -> None:
+    for _ in range(9):
+        sessions.attach(sessions.open(ACME, None), object())
+    with pytest.raises(RateLimited):
+        sessions.open(ACME, None)
+
+
+def test_sockets_of_one_tenant_leave_room_for_another(sessions: SessionRegistry) -> None:
+    for _ in range(9):
+        sessions.attach(sessions.open(ACME, None), object())
+    sessions.attach(sessions.open(OTHER, None), object())
+
+
+def test_sockets_of_all_tenants_have_a_limit_too(sessions: SessionRegistry) -> None:
+    for number in range(12):
+        caller = Caller(f"tenant{number}", "k")
+        sessions.attach(sessions.open(caller, None), object())
+    with pytest.raises(Overloaded):
+        sessions.open(OTHER, None)
+
+
+def test_socket_that_leaves_makes_room(sessions: SessionRegistry) -> None:
+    opened = [sessions.open(ACME, None) for _ in range(9)]
+    for session in opened:
+        sessions.attach(session, object())
+    sessions.detach(opened[0])
+    sessions.attach(sessions.open(ACME, None), object())
+
+
+def test_session_taken_over_by_another_socket_counts_once(sessions: SessionRegistry) -> None:
+    session = sessions.open(ACME, None)
+    sessions.attach(session, object())
+    sessions.attach(session, object())
+    sessions.detach(session)
+    assert sessions.attached == 0

@@ -11,6 +11,7 @@ from fakes import FakeClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.errors import StorageUnavailable
 from server.signing import UrlSigner, load_secret
 
 PATH = "/im/0a1b2c3d/6f0c4e1e-0000-4000-8000-000000000001.png"
@@ -159,3 +160,10 @@ def test_leftover_of_a_crash_does_not_open_the_secret_to_others(tmp_path: Path) 
     leftover.chmod(0o644)
     load_secret(tmp_path)
     assert stat.S_IMODE((tmp_path / "signing.key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("size", [0, 16, 31])
+def test_short_secret_is_refused(tmp_path: Path, size: int) -> None:
+    (tmp_path / "signing.key").write_bytes(bytes(size))
+    with pytest.raises(StorageUnavailable, match=r"signing\.key"):
+        load_secret(tmp_path)

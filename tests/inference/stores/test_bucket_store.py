@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
+import http.server
 import socket
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -53,6 +56,38 @@ def get(url: str) -> tuple[int, str | None, bytes]:
 async def test_a_signed_url_gives_blob_and_media_type(bucket: Store) -> None:
     await bucket.put("r/a.png", b"picture", "image/png")
     assert get(await signed(bucket, "r/a.png")) == (200, "image/png", b"picture")
+
+
+def tamper(settings: StoreSettings, key: str, data: bytes, **headers: str) -> None:
+    """Write an object behind the store's back."""
+    connection = http.client.HTTPConnection(urlsplit(settings.endpoint).netloc)
+    connection.request("PUT", f"/{settings.bucket}/{key}", data, headers)
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+async def test_damaged_blob_is_not_given_out(bucket: Store, settings: StoreSettings) -> None:
+    digest = hashlib.sha256(b"picture").hexdigest()
+    tamper(settings, "r/torn.png", b"pictuXe", **{"x-amz-meta-sha256": digest})
+    with pytest.raises(StorageUnavailable):
+        await bucket.get("r/torn.png")
+
+
+async def test_blob_is_stored_with_its_checksum(bucket: Store) -> None:
+    await bucket.put("r/sum.png", b"picture", "image/png")
+    url = urlsplit(await signed(bucket, "r/sum.png"))
+    connection = http.client.HTTPConnection(url.netloc)
+    connection.request("GET", f"{url.path}?{url.query}")
+    answer = connection.getresponse()
+    assert answer.getheader("x-amz-meta-sha256") == hashlib.sha256(answer.read()).hexdigest()
+    connection.close()
+
+
+async def test_blob_of_others_without_a_checksum_is_given(
+    bucket: Store, settings: StoreSettings
+) -> None:
+    tamper(settings, "r/plain.png", b"picture")
+    assert await bucket.get("r/plain.png") == b"picture"
 
 
 async def test_touching_keeps_the_media_type(bucket: Store) -> None:
@@ -106,6 +141,35 @@ async def test_a_store_that_does_not_answer_is_unavailable(tmp_path: Path) -> No
         await open_store(settings, tmp_path).put("a", b"picture", "image/png")
     assert str(port) not in caught.value.message
     assert "s3cret" not in caught.value.detail
+
+
+class _Failing(http.server.BaseHTTPRequestHandler):
+    """Counts requests, and has a fault of its own for each."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.asked.append(self.path)
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - http.server's name
+        """Say nothing."""
+
+
+async def test_a_store_that_fails_is_tried_three_times_more(
+    settings: StoreSettings, tmp_path: Path
+) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Failing) as server:
+        threading.Thread(target=server.serve_forever).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        store = open_store(msgspec.structs.replace(settings, endpoint=endpoint), tmp_path)
+        with pytest.raises(StorageUnavailable):
+            await store.put("a", b"picture", "image/png")
+        server.shutdown()
+    assert len(_Failing.asked) == 4
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Every limit on an HTTP connection, one rule a test."""
 
 import asyncio
+import contextlib
+import http.client
 from typing import Any
 
 import pytest
-from edge_client import Application, StartEdge, send_answer, wait
+from edge_client import PATIENCE_S, Application, StartEdge, send_answer, wait
 
 POST = b"POST /v1 HTTP/1.1\r\nHost: x\r\n"
 
@@ -158,6 +160,31 @@ async def test_refused_client_that_goes_on_sending_reads_its_answer(
     client = await (await start_edge(app)).client()
     await client.send(POST + b"Content-Length: 18000000\r\n\r\n" + bytes(1_500_000))
     assert (await client.answer())[0] == 413
+    assert await client.rest() == b""
+
+
+@pytest.mark.parametrize("size", [17_000_000, 18_800_000])
+async def test_client_that_sends_all_before_it_reads_sees_413(
+    start_edge: StartEdge, app: Application, size: int
+) -> None:
+    edge = await start_edge(app)
+
+    def post() -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", edge.port, timeout=PATIENCE_S)
+        with contextlib.closing(connection):
+            connection.request("POST", "/", body=bytes(size))
+            return connection.getresponse().status
+
+    assert await asyncio.to_thread(post) == 413
+
+
+async def test_client_whose_answer_comes_early_may_send_the_rest(start_edge: StartEdge) -> None:
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        await send_answer(send, 401, b"")
+
+    client = await (await start_edge(refuse, max_body_bytes=8_000_000, linger_bytes=1000)).client()
+    await client.send(POST + b"Content-Length: 7000000\r\n\r\n" + bytes(7_000_000))
+    assert (await client.answer())[0] == 401
     assert await client.rest() == b""
 
 

@@ -1,6 +1,7 @@
 """The private names of uvicorn and websockets that `server/edge` uses: change them together."""
 
 import inspect
+import re
 from typing import Any
 
 import httptools
@@ -43,6 +44,7 @@ ATTRIBUTES = [
     (uvicorn.Server, "should_exit force_exit started"),
     (Protocol, "max_message_size current_size reader parser parser_exc close_sent state"),
     (ServerProtocol, "handshake_exc available_extensions"),
+    (Protocol, "extensions"),
     (StreamReader, "buffer"),
 ]
 
@@ -80,3 +82,9 @@ def test_parser_asks_the_reader_before_each_frame() -> None:
     assert source.index("self.reader.at_eof()") < source.index("self.max_message_size"), explain(
         Protocol, "parse"
     )
+
+
+def test_websocket_asks_no_more_of_its_queue_and_its_event_than_ours_have() -> None:
+    source = inspect.getsource(WEBSOCKET)
+    assert set(re.findall(r"self\.queue\.(\w+)", source)) <= {"put_nowait", "get", "empty"}
+    assert set(re.findall(r"self\.writable\.(\w+)", source)) <= {"set", "clear", "wait", "is_set"}

@@ -410,6 +410,31 @@ async def test_compression_is_off_unless_it_is_asked_for(
         assert (b"permessage-deflate" in client.head) is compression
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (b"Origin: https://shop.example\r\n", 101),
+        (b"", 101),
+        (b"Origin: https://evil.example\r\n", 403),
+        (b"Origin: https://shop.example.evil.example\r\n", 403),
+        (b"Origin: http://shop.example\r\n", 403),
+        (b"Origin: null\r\n", 403),
+    ],
+)
+async def test_page_of_an_origin_that_is_not_listed_is_answered_403(
+    start_edge: StartEdge, app: Application, origin: bytes, status: int
+) -> None:
+    edge = await start_edge(app, allowed_origins=("https://shop.example",))
+    assert await (await edge.client()).handshake(origin) == status
+
+
+async def test_pages_of_any_origin_may_connect_unless_some_are_listed(
+    start_edge: StartEdge, app: Application
+) -> None:
+    client = await (await start_edge(app)).client()
+    assert await client.handshake(b"Origin: https://anywhere.example\r\n") == 101
+
+
 async def test_handshake_with_a_long_header_is_answered(
     start_edge: StartEdge, app: Application
 ) -> None:

@@ -1,0 +1,39 @@
+"""What may an API key still ask for? Its task types, its rate and its budget, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocol.jobs import Job
+from server.auth import Caller
+from server.budgets import Budgets
+from server.rates import RateLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class Allowances:
+    """The limits of keys, for every way in."""
+
+    tasks: RateLimiter
+    budgets: Budgets
+
+    def check(self, caller: Caller, task_type: str) -> None:
+        """Let a task pass, before anything of it is done.
+
+        Raises:
+            InsufficientPermissions: the key does not allow this task type.
+            RateLimited: it has asked for too many tasks.
+        """
+        if caller.task_types:
+            caller.check_may(task_type)
+        if self.tasks.is_limited:
+            self.tasks.count(caller.key_id)
+
+    def reserve(self, caller: Caller, job: Job) -> None:
+        """Set the price of a job aside; raises InsufficientCredits."""
+        if caller.monthly_budget is not None:
+            self.budgets.reserve(job, caller.monthly_budget)
+
+    def release(self, job: Job) -> None:
+        """Give it back: the job was not taken."""
+        self.budgets.release(job)

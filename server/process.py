@@ -1,0 +1,22 @@
+"""How does this process share the machine's cores with its own libraries and threads?"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from threadpoolctl import ThreadpoolController
+
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def tune_process(switch_interval_ms: float) -> None:
+    """Give libraries one thread each, as we divide the cores, and let the loop have the GIL soon.
+
+    A thread that computes in Python keeps the GIL for `switch_interval_ms` after the loop asks for
+    it. Libraries that are loaded later read the environment.
+    """
+    sys.setswitchinterval(switch_interval_ms / 1e3)
+    for name in _VARIABLES:
+        os.environ.setdefault(name, "1")
+    ThreadpoolController().limit(limits=1)
