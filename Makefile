@@ -15,7 +15,7 @@ UV := $(shell command -v uv 2>/dev/null)
 HAS_NVIDIA := $(wildcard /proc/driver/nvidia/version)$(shell nvidia-smi -L 2>/dev/null)
 LOCK ?= $(if $(strip $(HAS_NVIDIA)),requirements-cuda.lock,requirements.lock)
 
-PATHS := server inference protocol tests benchmarks docs deploy
+PATHS := server inference protocol tests benchmarks docs deploy scripts
 
 # What the demo works on: IMAGE=mine.jpg, or else scikit-image's samples.
 IMAGE ?=
@@ -42,6 +42,23 @@ serve: $(READY) ## run the service; prints its URL and, once, an API key
 .PHONY: test
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+.PHONY: browser
+browser: $(READY) ## run the tests of the playground in a real Chromium, which is installed if need be
+	@$(BIN)/python scripts/install_chromium.py
+	@CUTWIRE_TEST_BROWSER=1 $(BIN)/python -m pytest -q tests/browser $(ARGS)
+
+.PHONY: vendor
+vendor: ## renew the playground's libraries from npm
+	@node server/playground/vendor.mjs
+
+.PHONY: nats
+nats: $(READY) ## put nats-server into .tools/, from Debian's packages, for the tests of the cluster
+	@$(BIN)/python scripts/install_nats.py
+
+.PHONY: kill
+kill: $(READY) nats ## kill parts of a cluster at random moments: make kill ARGS='--rounds 2 --tasks 500'
+	@PYTHONPATH=.:tests $(BIN)/python -m kill $(ARGS)
 
 .PHONY: check
 check: lint types test ## lint, types and test: what CI asks
@@ -75,6 +92,46 @@ docs: $(READY) ## build the documentation to site/, its pictures made by the pip
 bench: $(READY) ## measure: see benchmarks/
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+# Tools that only these three targets need lie apart, and change nothing of what the rest runs on.
+TOOLS := $(VENV)/tools
+FUZZ_SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: $(TOOLS)/atheris-3.0.0 ## look for inputs that break us, FUZZ_SECONDS of each kind
+	@mkdir -p .fuzz
+	@for target in addresses frames pictures; do \
+		PYTHONPATH=$<:. $(BIN)/python -m tests.fuzz $$target --seconds $(FUZZ_SECONDS) \
+			--corpus .fuzz/$$target >.fuzz/$$target.log 2>&1 \
+		|| { tail -40 .fuzz/$$target.log; exit 1; }; \
+		echo "$$target: $$(tail -1 .fuzz/$$target.log)"; done
+
+.PHONY: audit
+audit: $(TOOLS)/pip-audit-2.10.1 ## look up known vulnerabilities of what is locked (needs PyPI)
+	@for lock in requirements.lock requirements-cuda.lock; do \
+		PYTHONPATH=$< $(BIN)/python -m pip_audit --strict --require-hashes --disable-pip \
+			--progress-spinner off --requirement $$lock \
+		|| { echo "make audit: $$lock has findings, or pypi.org could not be asked:" \
+			"see above" >&2; exit 1; }; done
+
+.PHONY: sbom
+sbom: $(TOOLS)/cyclonedx-bom-7.5.0 ## list what is locked, with its hashes: build/sbom.json (CycloneDX)
+	@mkdir -p build
+	@PYTHONPATH=$< $(BIN)/python -W ignore -m cyclonedx_py requirements $(LOCK) \
+		--pyproject pyproject.toml --output-reproducible --output-format JSON \
+		--output-file build/sbom.json
+	@echo "build/sbom.json: $$($(BIN)/python -c \
+		'import json; print(len(json.load(open("build/sbom.json"))["components"]))') components"
+
+$(TOOLS)/%: $(READY)
+	@rm -rf $@.new
+ifneq ($(UV),)
+	@$(UV) pip install --quiet --python $(BIN)/python --target $@.new $$(echo $* | sed 's/-\([0-9]\)/==\1/')
+else
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --target $@.new \
+		$$(echo $* | sed 's/-\([0-9]\)/==\1/')
+endif
+	@mv $@.new $@
+
 .PHONY: lock
 lock: ## renew the lock files from PyPI (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
@@ -85,14 +142,28 @@ lock: ## renew the lock files from PyPI (needs uv)
 		--no-config --no-emit-index-url --custom-compile-command "make lock" \
 		--constraint requirements.lock --no-annotate \
 		--extra demo --extra dev --extra cuda --output-file requirements-cuda.lock pyproject.toml
+	@$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--no-config --no-emit-index-url --custom-compile-command "make lock" \
+		--constraint requirements.lock --no-annotate --override deploy/container/cpu-overrides.txt \
+		--extra nats --extra sandbox --output-file deploy/container/cpu.lock pyproject.toml
+	@$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--no-config --no-emit-index-url --custom-compile-command "make lock" \
+		--constraint requirements-cuda.lock --no-annotate \
+		--extra nats --extra sandbox --extra cuda \
+		--output-file deploy/container/cuda.lock pyproject.toml
+	@echo "hatchling>=1.27" | $(UV) pip compile --quiet --universal --generate-hashes \
+		--python-version 3.11 --no-config --no-emit-index-url \
+		--custom-compile-command "make lock" --constraint requirements.lock --no-annotate \
+		--output-file deploy/container/build.lock -
 
 .PHONY: clean
 clean: ## remove .venv and everything that was made
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
-		.coverage htmlcov build dist demo-out
+		.fuzz .coverage htmlcov build dist demo-out
 	@find $(wildcard $(PATHS)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# pymatting compiles its numba kernels at its first import, and keeps them in .venv.
+# pymatting compiles its numba kernels at its first import, and keeps them in .venv; ours lie beside
+# inference/kernels.
 $(READY): pyproject.toml $(LOCK)
 	@test -n "$(PYTHON)" || { echo "Cutwire needs Python 3.11 or newer, and none was found:" \
 		"install one, or say PYTHON=/path/to/python" >&2; exit 1; }
@@ -107,6 +178,7 @@ else
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		--no-build-isolation -e .
 endif
-	@echo "Compiling pymatting's kernels, once (about a minute)"
+	@echo "Compiling the kernels, once (about a minute)"
 	@$(BIN)/python -c "import pymatting"
+	@$(BIN)/python -m inference.kernels
 	@touch $(READY)

@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
-HELPERS = {"__init__", "__main__", "harness", "mask_figures", "timing"}
+HELPERS = {"__init__", "__main__", "harness", "mask_figures", "nats_server", "timing"}
 
 
 def main() -> int:

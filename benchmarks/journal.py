@@ -1,6 +1,7 @@
 """What does durability cost? Jobs through the embedded engine, on its journal and on none.
 
-python benchmarks/journal.py [--jobs 5000] [--at-once 32] [--rate 200] [--folder DIR]
+python -m benchmarks journal [--quick] [--jobs 5000] [--at-once 32] [--rate 200] [--folder DIR]
+    [--json FILE]
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import argparse
 import asyncio
 import resource
 import statistics
-import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from benchmarks.timing import machine, write
 from inference import journal, ledger
 from inference.database import Database
 from inference.engine import EVERYTHING, JobState, Lease
@@ -131,7 +134,9 @@ async def drive(engine: LocalEngine, count: int, at_once: int, rate: float) -> l
     return took
 
 
-async def measure(name: str, folder: Path, options: argparse.Namespace, *, rate: float) -> None:
+async def measure(
+    name: str, folder: Path, options: argparse.Namespace, *, rate: float
+) -> dict[str, float]:
     database = Database(folder / f"{uuid.uuid4()}.sqlite")
     async with database.opened(journal.SCHEMA, ledger.SCHEMA):
         kept = Journal(database, JournalSettings()) if name == "journal" else NoJournal()
@@ -141,25 +146,34 @@ async def measure(name: str, folder: Path, options: argparse.Namespace, *, rate:
         took = sorted(await drive(engine, count, options.at_once, rate))
         seconds = time.perf_counter() - begun
     engine.forget("ws.1", EVERYTHING)
-    offered = f"{rate:g}/s offered" if rate else f"{options.at_once} at once"
-    sys.stdout.write(
-        f"{name:8} {offered:14} {count / seconds:8,.0f} jobs/s   "
-        f"p50 {statistics.median(took):6.2f} ms   p99 {took[int(count * 0.99)]:6.2f} ms   "
-        f"rss {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:5.0f} MiB\n"
-    )
+    return {
+        "jobs_per_s": round(count / seconds, 1),
+        "p50_ms": round(statistics.median(took), 2),
+        "p99_ms": round(took[int(count * 0.99)], 2),
+        "rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks journal", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer jobs")
     parser.add_argument("--jobs", type=int, default=5_000)
     parser.add_argument("--at-once", type=int, default=32)
     parser.add_argument("--rate", type=float, default=200.0, help="for the latency, jobs/s")
     parser.add_argument("--folder", type=Path, help="on the disk to be measured")
-    options = parser.parse_args()
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.jobs = min(options.jobs, 1_000)
+    found: dict[str, Any] = dict(machine())
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for rate in (0.0, options.rate):
+            offered = f"{rate:g}/s offered" if rate else f"{options.at_once} at once"
             for name in ("none", "journal"):
-                asyncio.run(measure(name, Path(folder), options, rate=rate))
+                row = asyncio.run(measure(name, Path(folder), options, rate=rate))
+                found[f"{name}, {offered}"] = row
+                print(f"{name:8} {offered:14} {row}")
+    write(found, options.json)
 
 
 if __name__ == "__main__":

@@ -231,10 +231,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--quick", action="store_true", help="40 pictures, evenly spread")
     parser.add_argument("--limit", type=int, help="judge about so many pictures, evenly spread")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--upsample", choices=("edges", "bilinear"), default="edges")
     given = parser.parse_args(arguments)
+    if given.quick:
+        given.limit = 40
     segment, size_bytes = open_model(given.model, given.threads, given.upsample)
     segment(Image.new("RGB", (64, 64)))  # the first run pays for memory
     judged, rows = [], []

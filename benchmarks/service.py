@@ -1,6 +1,6 @@
 """The service from outside: one task by stage, many clients, memory, a cold start.
 
-python -m benchmarks service [--tasks N] [--json FILE]
+python -m benchmarks service [--quick] [--tasks N] [--clients N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ import argparse
 import asyncio
 import json
 import platform
+import re
 import statistics
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import (
     PeakMemory,
+    Running,
     logged_in,
     photograph,
     removal_task,
@@ -55,6 +58,7 @@ def measure_clients(clients: int, each: int) -> dict[str, Any]:
         begun = sum(running.process.cpu_times()[:2])
         took = asyncio.run(run_clients(running, clients, each, image))
         cpu_s = sum(running.process.cpu_times()[:2]) - begun
+        lags = read_lags(running)
     took.sort()
     return {
         "clients": clients,
@@ -64,7 +68,16 @@ def measure_clients(clients: int, each: int) -> dict[str, Any]:
         "cpu_s_per_task": round(cpu_s / len(took), 4),
         "idle_mb": round(idle / 1e6),
         "peak_mb": round(memory.peak_bytes / 1e6),
+        "loop_lag": lags,
     }
+
+
+def read_lags(running: Running) -> dict[str, float]:
+    """Read from the metrics which share of the loop's ticks was late by at most so much."""
+    text = urllib.request.urlopen(f"{running.base_url}/metrics").read().decode()
+    cells = re.findall(r'cutwire_loop_lag_seconds_bucket{le="([^"]+)"} ([0-9.]+)', text)
+    total = float(cells[-1][1])
+    return {f"{float(end) * 1e3:g} ms": round(float(count) / total, 4) for end, count in cells[:-1]}
 
 
 def measure_cold_start() -> dict[str, Any]:
@@ -82,14 +95,17 @@ def measure_cold_start() -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print; `--json` also writes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks service", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer tasks and clients")
     parser.add_argument("--tasks", type=int, default=31)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
+    if options.quick:
+        options.tasks, options.clients = 11, 8
     figures = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "one_client": measure_stages(options.tasks),
-        "many_clients": measure_clients(options.clients, each=4),
+        "many_clients": measure_clients(options.clients, each=2 if options.quick else 4),
         "cold_start": measure_cold_start(),
     }
     text = json.dumps(figures, indent=1)

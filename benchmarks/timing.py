@@ -7,11 +7,15 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL
+import psutil
+
+from inference.batcher.model import count_cores
 
 Work = Callable[[], object]
 
@@ -39,13 +43,25 @@ def time_in_turn(ways: dict[str, Work], rounds: int, reference: str = "ours") ->
     return found
 
 
-def machine() -> dict[str, str]:
-    """Say what was measured on what."""
+def machine() -> dict[str, Any]:
+    """Say what was measured on what, and how busy that was with other things."""
     return {
+        "measured": datetime.now(UTC).date().isoformat(),
+        "cpu": _cpu_name(),
+        "cores": count_cores(),
+        "load": round(psutil.getloadavg()[0], 1),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "numpy": np.__version__,
         "pillow": PIL.__version__,
     }
+
+
+def _cpu_name() -> str:
+    """Read the processor's name, where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return names[0].strip() if names else platform.processor()
 
 
 def print_table(found: dict[str, Any]) -> None:
