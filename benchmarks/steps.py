@@ -121,3 +121,7 @@ def soft_share() -> float:
     """Tell which share of the network's mask is neither 0 nor 1."""
     small = make_small_alpha()
     return float(((small > 0) & (small < 1)).mean())
+
+
+if __name__ == "__main__":
+    main()

@@ -92,6 +92,18 @@ class Jobs:
             raise StorageUnavailable(SILENT, detail=str(refusal)) from refusal
         return outcome
 
+    async def upload(self, job_id: JobId) -> str | None:
+        """Tell what was noted of the upload of a job's result."""
+        found = await self._broker.last(names.JOBS, names.job_key(job_id, "upload"))
+        return None if found is None else found.data.decode()
+
+    async def note_upload(self, job_id: JobId, state: str) -> None:
+        """Write down what became of the upload of a job's result."""
+        try:
+            await self._broker.store(names.job_key(job_id, "upload"), state.encode())
+        except Refusal as refusal:
+            raise StorageUnavailable(SILENT, detail=str(refusal)) from refusal
+
     async def tries(self, job_id: JobId) -> int:
         """Tell how often a job was begun that had been handed out before."""
         found = await self._broker.last(names.JOBS, names.job_key(job_id, "tries"))

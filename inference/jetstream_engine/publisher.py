@@ -54,13 +54,15 @@ class Publisher:
             await asyncio.wait(self._busy)
 
     async def _submit(self, jobs: Sequence[Job]) -> list[Accepted | Refused]:
+        have_ended = await asyncio.gather(*(self._has_ended(job) for job in jobs))
         # Begun in their order, so that the queue has them in it.
-        return await asyncio.gather(*(self._submit_one(job) for job in jobs))
+        submissions = map(self._submit_one, jobs, have_ended)
+        return await asyncio.gather(*submissions)
 
-    async def _submit_one(self, job: Job) -> Accepted | Refused:
+    async def _submit_one(self, job: Job, has_ended: bool) -> Accepted | Refused:
         try:
             self._check_room()
-            if await self._has_ended(job):
+            if has_ended:
                 raise repeated_task_error()
             self._submitting += 1
             try:
@@ -124,10 +126,11 @@ class Publisher:
 
     async def _is_ours(self, pool: str, seq: int, data: bytes, job: Job) -> bool:
         """Tell a try of ours whose answer was lost from another task under the same UUID."""
-        found = await self._broker.at(names.tasks_stream(pool), seq)
+        stream = names.tasks_stream(pool)
+        found = await self._broker.patiently(lambda: self._broker.at(stream, seq))
         if found is not None:
             return found.data == data
-        known = await self._jobs.find(job.id)
+        known = await self._broker.patiently(lambda: self._jobs.find(job.id))
         return known is not None and known.job == job
 
     async def _write_down(self, waiting: Waiting) -> bool:

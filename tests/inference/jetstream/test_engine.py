@@ -59,7 +59,7 @@ class TestOnThreeServers(EngineSuite):
             for stream in (await broker.call("STREAM.NAMES", {}))["streams"]:
                 await broker.call(f"STREAM.PURGE.{stream}", {})
                 await _are_level(broker, stream)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
             engine = JetStreamEngine(
                 broker,
                 RecordedSettlement(),
