@@ -26,7 +26,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## build .venv with everything that is locked
@@ -83,6 +83,11 @@ cover: $(READY) ## run the tests and show which lines they miss
 	@$(BIN)/coverage run -m pytest -q $(ARGS)
 	@$(BIN)/coverage report
 
+.PHONY: monitoring
+monitoring: $(READY) ## check alert rules and dashboard with the real Prometheus, from Debian
+	@$(BIN)/python tests/tools/debian.py prometheus prometheus
+	@$(BIN)/python -m pytest -q tests/deploy/test_monitoring.py tests/deploy/test_prometheus.py $(ARGS)
+
 .PHONY: docs
 docs: $(READY) ## build the documentation to site/, its pictures made by the pipelines
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f docs/mkdocs.yml
@@ -92,7 +97,27 @@ docs: $(READY) ## build the documentation to site/, its pictures made by the pip
 bench: $(READY) ## measure: see benchmarks/
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-# Tools that only these three targets need lie apart, and change nothing of what the rest runs on.
+PEERS := rembg litserve mosec
+
+.PHONY: bench-setup
+bench-setup: $(READY) $(PEERS:%=benchmarks/.peers/%/.ready) ## build the peers' environments, for benchmarks/peers.py
+
+# What a peer needs is pinned in benchmarks/peer_apps. rembg compiles its kernels here, and not when
+# its cold start is measured.
+benchmarks/.peers/%/.ready: benchmarks/peer_apps/%.txt | $(READY)
+	@echo "Installing $< into $(@D)"
+	@rm -rf $(@D)
+ifneq ($(UV),)
+	@$(UV) venv --quiet --python "$(PYTHON)" $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python -r $<
+else
+	@"$(PYTHON)" -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+endif
+	@$(if $(filter rembg,$*),$(@D)/bin/python -c "import pymatting",:)
+	@touch $@
+
+# Tools that only these targets need lie apart, and change nothing of what the rest runs on.
 TOOLS := $(VENV)/tools
 FUZZ_SECONDS ?= 60
 
@@ -121,6 +146,13 @@ sbom: $(TOOLS)/cyclonedx-bom-7.5.0 ## list what is locked, with its hashes: buil
 		--output-file build/sbom.json
 	@echo "build/sbom.json: $$($(BIN)/python -c \
 		'import json; print(len(json.load(open("build/sbom.json"))["components"]))') components"
+
+.PHONY: deploy
+deploy: $(TOOLS)/kubernetes-validate-1.37.0 ## check everything in deploy/ with the tools that read it
+	@for tool in prometheus caddy docker-compose "nginx nginx nginx-light"; do \
+		set -- $$tool; $(BIN)/python tests/tools/debian.py $$1 $${2:-$$1} $$3 || true; done
+	@PYTHON=$(BIN)/python tests/deploy/render/build.sh || true
+	@PYTHONPATH=$< $(BIN)/python -m pytest -q tests/deploy $(ARGS)
 
 $(TOOLS)/%: $(READY)
 	@rm -rf $@.new
@@ -158,7 +190,7 @@ lock: ## renew the lock files from PyPI (needs uv)
 
 .PHONY: clean
 clean: ## remove .venv and everything that was made
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
+	@rm -rf $(VENV) benchmarks/.peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
 		.fuzz .coverage htmlcov build dist demo-out
 	@find $(wildcard $(PATHS)) -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -12,6 +12,7 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -35,6 +36,8 @@ class Metrics:
     """What Prometheus is told."""
 
     def __init__(self) -> None:
+        # They are a second series for each, which nothing reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._codes: set[str] = set()
         ProcessCollector(registry=self._registry)

@@ -1,0 +1,29 @@
+"""The files of deploy/, and how the service reads them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+COMPOSE = DEPLOY / "compose"
+VARIABLE = re.compile(r"\$\{(\w+)(?::[-?]([^}]*))?\}")
+
+
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((COMPOSE / "compose.yaml").read_text())
+
+
+def dotenv() -> dict[str, str]:
+    lines = (COMPOSE / "example.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def filled(text: str) -> str:
+    """Put the variables of example.env into a value of compose.yaml."""
+    known = dotenv()
+    return VARIABLE.sub(lambda found: known.get(found[1], found[2] or ""), text)
