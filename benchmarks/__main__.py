@@ -6,18 +6,25 @@ import importlib
 import sys
 from pathlib import Path
 
-HELPERS = {"__init__", "__main__", "harness", "mask_figures", "nats_server", "timing"}
+HELPERS = {
+    *("__init__", "__main__", "contenders", "goals", "harness", "load", "mask_figures"),
+    *("nats_server", "network", "plots", "tables", "timing"),
+}
+
+
+def names_of_all() -> list[str]:
+    """List the benchmarks."""
+    here = Path(__file__).parent
+    return sorted(path.stem for path in here.glob("*.py") if path.stem not in HELPERS)
 
 
 def main() -> int:
     """Run the benchmark that was named."""
-    here = Path(__file__).parent
-    names = sorted(path.stem for path in here.glob("*.py") if path.stem not in HELPERS)
+    names = names_of_all()
     if len(sys.argv) < 2 or sys.argv[1] not in names:
         print(f"usage: python -m benchmarks NAME [options]; NAME is one of: {', '.join(names)}")
         return 2
-    importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
-    return 0
+    return importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:]) or 0
 
 
 if __name__ == "__main__":

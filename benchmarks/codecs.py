@@ -85,3 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = {"1mp": measure(1.0, 11), "4mp": measure(4.0, 5), "12mp": measure(12.0, 3)}
     print_table(found)
     write({**machine(), **found}, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -205,3 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write(figures, options.json)
     if not figures["is_met"]:
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -112,3 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(text)
     if options.json:
         options.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

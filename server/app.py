@@ -135,7 +135,7 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
         ),
         replier,
         post.gate(),
-        Uploads(outbox),
+        Uploads(outbox, labour.upload_state),
         Allowances(
             RateLimiter(settings.rates.tasks_per_minute, settings.rates.burst_s, "tasks"),
             spending,

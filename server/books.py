@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from inference import ledger
 from inference.database import Database
 from protocol.jobs import JobId, Outcome
 from server.budgets import Budgets
 from server.deliveries import Outbox
+from server.deliveries.outbox import Ending, Entry
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ledger_identity (id TEXT NOT NULL) STRICT;
@@ -56,6 +57,10 @@ class Books:
             return str(row[0])
 
         return await self._database.write(change)
+
+    def watch_deliveries(self, told: Callable[[Entry, Ending], Awaitable[None]]) -> None:
+        """Have it told how each webhook and upload ended."""
+        self._outbox.watch(told)
 
     def unsettled(self) -> list[JobId]:
         """List the tasks that something is set aside for."""

@@ -23,6 +23,16 @@ from protocol.errors import (
 from protocol.replies import Reply, login_reply, pong_reply
 from protocol.tasks import Authentication, Ping, Task
 from server.auth import Caller
+from server.closing import (
+    ABNORMAL_CLOSURE,
+    INTERNAL_ERROR,
+    NORMAL,
+    POLICY_VIOLATION,
+    TOO_BIG,
+    TRY_AGAIN_LATER,
+    UNSUPPORTED_DATA,
+    Closing,
+)
 from server.dispatcher import Recipient
 from server.idle_timer import IdleTimer
 from server.peer import Peer
@@ -30,28 +40,10 @@ from server.reception import Reception
 from server.session import Session
 from server.tracing import trace_id_of
 
-SERVICE_RESTART = 1012
-POLICY_VIOLATION = 1008
-UNSUPPORTED_DATA = 1003
-INTERNAL_ERROR = 1011
-NORMAL = 1000
-ABNORMAL_CLOSURE = 1006
-TOO_BIG = 1009
-TRY_AGAIN_LATER = 1013
-
 TURN = 32
 """So many messages are answered before other clients have their turn."""
 
 _log = logging.getLogger(__name__)
-
-
-class Closing(Exception):  # noqa: N818 - not an error: the way out of the reading loop
-    """The connection is to be closed with this code."""
-
-    def __init__(self, code: int, reason: str = "") -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
 
 
 class Connection:

@@ -162,7 +162,12 @@ class Dispatcher:
 
     async def _admit(self, to: Recipient, tasks: Sequence[Task]) -> list[Reply | None]:
         """Prepare tasks, hand them to the engine together, and acknowledge the async ones."""
-        prepared = [await self._prepare(to, task) for task in tasks]
+        prepared: list[Job | CutwireError] = []
+        for task in tasks:
+            try:
+                prepared.append(await self._prepare(to, task))
+            except CutwireError as error:
+                prepared.append(error)
         jobs = [job for job in prepared if isinstance(job, Job)]
         to.owed.update([job.id for job in jobs if job.reply_to])
         entered = iter(await self._engine.submit(jobs) if jobs else ())
@@ -179,13 +184,10 @@ class Dispatcher:
                 answers.append(self._refuse_task(to, task, answer))
         return answers
 
-    async def _prepare(self, to: Recipient, task: Task) -> Job | CutwireError:
+    async def _prepare(self, to: Recipient, task: Task) -> Job:
         assert isinstance(task, JobTask)
         is_async = isinstance(task, PictureTask) and task.is_async
-        try:
-            job = await self.prepare(to.caller, task, "" if is_async else to.stream)
-        except CutwireError as error:
-            return error
+        job = await self.prepare(to.caller, task, "" if is_async else to.stream)
         if not (is_async or to.trace_id):
             return job
         callback = Callback(base_url=to.base_url) if is_async else None

@@ -11,11 +11,15 @@ from collections.abc import AsyncIterator
 from inference.engine import Settles
 from inference.jetstream_engine.broker import Broker
 from inference.jetstream_engine.engine import JetStreamEngine
+from inference.jetstream_engine.jobs import Jobs
 from inference.jetstream_engine.sessions import SharedSessions
 from inference.jetstream_engine.usage import UsageFeed
 from protocol.errors import StorageUnavailable
+from protocol.jobs import JobId
 from server.books import Books
-from server.connection import POLICY_VIOLATION, Connection
+from server.closing import POLICY_VIOLATION
+from server.connection import Connection
+from server.deliveries.outbox import Ending, Entry, State
 from server.parts import start_part
 from server.routes import Routes
 from server.session_registry import SessionRegistry
@@ -39,6 +43,8 @@ class Gateway:
             settings.engine_here,
             jobs_life_s=settings.journal.result_life_s,
         )
+        self._jobs = Jobs(self.broker)
+        books.watch_deliveries(self._note_ended)
         self._shared = SharedSessions(self.broker)
         self.directory = SharedDirectory(self._shared, settings.limits.resume_s)
         self._keeps_ledger = settings.nats.keeps_ledger
@@ -70,6 +76,18 @@ class Gateway:
                     part.cancel()
                 await asyncio.wait(parts)
                 await self.engine.close(drain_s=0)
+
+    async def upload_state(self, job_id: JobId) -> State | None:
+        """Tell what the gateway that keeps the ledger noted of an upload."""
+        with contextlib.suppress(StorageUnavailable):
+            noted = await self._jobs.upload(job_id)
+            return "delivered" if noted == "delivered" else "given_up" if noted else None
+        return None
+
+    async def _note_ended(self, entry: Entry, how: Ending) -> None:
+        if entry.kind == "upload":
+            with contextlib.suppress(StorageUnavailable):
+                await self._jobs.note_upload((entry.tenant, entry.task_uuid.lower()), how)
 
     async def _keep_ledger(self) -> None:
         """Keep the cluster's ledger, unless another gateway does."""

@@ -53,6 +53,8 @@ class Labour:
     engine: LocalEngine
     machine: Machine
     directory: ClassVar[NoDirectory] = NoDirectory()
+    upload_state: ClassVar[None] = None
+    """Uploads are this process's own."""
 
     @contextlib.asynccontextmanager
     async def running(self, routes: Routes, _: SessionRegistry) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ from protocol.jobs import Product
 from protocol.tasks import ImageForegroundCrop, JobTask, PictureTask, RemoveBackground
 
 MICRO_DOLLAR = Decimal("0.000001")
+ONE = Decimal(1)
 MAX_KNOWN = 4096
 """Prices kept, by type and size: decimals are exact, not fast."""
 
@@ -79,7 +80,7 @@ class PriceTable:
 
     def _factor(self, task: JobTask) -> Decimal:
         if not isinstance(task, RemoveBackground) or not task.alpha_matting:
-            return Decimal(1)
+            return ONE
         table = self._settings
         steps = task.alpha_matting_background_threshold
         return table.matting_factor + table.matting_factor_per_threshold * steps

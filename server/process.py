@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -9,13 +10,18 @@ from threadpoolctl import ThreadpoolController
 
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
+COLLECT_AFTER = (10_000, 20, 20)
+"""Objects made, and collections of each generation before one of the next."""
+
 
 def tune_process(switch_interval_ms: float) -> None:
     """Give libraries one thread each, as we divide the cores, and let the loop have the GIL soon.
 
     A thread that computes in Python keeps the GIL for `switch_interval_ms` after the loop asks for
-    it. Libraries that are loaded later read the environment.
+    it. Libraries that are loaded later read the environment. Garbage in cycles, of which tasks
+    leave little, is looked for less often than Python would.
     """
+    gc.set_threshold(*COLLECT_AFTER)
     sys.setswitchinterval(switch_interval_ms / 1e3)
     for name in _VARIABLES:
         os.environ.setdefault(name, "1")

@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from inference.engine import Engine
-from server.connection import SERVICE_RESTART, Connection
+from server.closing import SERVICE_RESTART
+from server.connection import Connection
 from server.description import asyncapi, openapi
 from server.downloads import Downloads
 from server.edge import EXTENSION

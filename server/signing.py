@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
+import os
 import secrets
 import time
 from collections.abc import Callable
@@ -59,11 +61,13 @@ def load_secret(data_dir: Path) -> bytes:
     """
     path = data_dir / "signing.key"
     if not path.exists():
-        aside = path.with_suffix(".new")
+        aside = path.with_suffix(f".{os.getpid()}.new")
         aside.unlink(missing_ok=True)  # one that a crash left may be open to others
         aside.touch(mode=0o600, exist_ok=False)
         aside.write_bytes(secrets.token_bytes(SECRET_BYTES))
-        aside.replace(path)
+        with contextlib.suppress(FileExistsError):  # of two processes the first one's counts
+            path.hardlink_to(aside)
+        aside.unlink()
     try:
         secret = path.read_bytes()
     except OSError as exc:

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from generate.gallery import draw_galleries, gallery
 from generate.tables import (
+    ROOT,
     catalogue,
     command_line,
     errors,
@@ -42,12 +43,14 @@ _drawn: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Draw the galleries and add their pictures to the site."""
+    """Draw the galleries, and add their pictures and the benchmarks' to the site."""
     folder = tempfile.TemporaryDirectory(prefix="cutwire-docs-")
     _drawn.append(folder)
     draw_galleries(Path(folder.name))
     for path in sorted(Path(folder.name).iterdir()):
         files.append(File.generated(config, f"pictures/{path.name}", abs_src_path=str(path)))
+    for path in sorted((ROOT / "benchmarks" / "results").glob("*.png")):
+        files.append(File.generated(config, f"figures/{path.name}", abs_src_path=str(path)))
     return files
 
 

@@ -17,6 +17,7 @@ from inference.jetstream_engine.gauging import gauge
 from inference.jetstream_engine.health import Pulse, risks
 from inference.jetstream_engine.janitor import Janitor
 from inference.jetstream_engine.jobs import Jobs
+from inference.jetstream_engine.mending import Mender
 from inference.jetstream_engine.outstanding import Outstanding
 from inference.jetstream_engine.publisher import Publisher
 from inference.jetstream_engine.reader import Reader
@@ -46,7 +47,6 @@ class JetStreamEngine:
         pools: Sequence[str] = (),
     ) -> None:
         self._broker = broker
-        self._jobs_life_s = jobs_life_s
         self._is_worker = bool(pools)
         jobs, outstanding = Jobs(broker), Outstanding()
         reader = Reader(broker, outstanding)
@@ -59,6 +59,8 @@ class JetStreamEngine:
         self._bench = Workbench(broker, jobs, settling, pools, fairness)
         self._janitor = Janitor(broker, jobs, settling, jobs_life_s)
         self._pulse = Pulse(broker)
+        self._wanted = topology.wanted(broker.settings, jobs_life_s)
+        self._mender = Mender(broker, self._wanted)
         self._parts: list[asyncio.Task[None]] = []
 
     @property
@@ -82,7 +84,12 @@ class JetStreamEngine:
             _log.warning("acknowledged tasks are not safe", extra={"detail": risk})
         if self._is_worker:
             await self._cancelling.serve(self._bench.drop_cancelled)
-        parts = (self._followers.run(), self._janitor.run(), self._pulse.run())
+        parts = (
+            self._followers.run(),
+            self._janitor.run(),
+            self._pulse.run(),
+            self._mender.run(),
+        )
         self._parts = [asyncio.create_task(part, name="a part of the engine") for part in parts]
         for part in self._parts:
             part.add_done_callback(_report_crash)
@@ -135,9 +142,8 @@ class JetStreamEngine:
             return Stats({}, len(self._bench.running), 0.0)
 
     async def _set_up(self) -> None:
-        all_wanted = topology.wanted(self._broker.settings, self._jobs_life_s)
         try:
-            async with contextlib.aclosing(topology.set_up(self._broker, all_wanted)) as changes:
+            async with contextlib.aclosing(topology.set_up(self._broker, self._wanted)) as changes:
                 async for change in changes:
                     _tell(change)
         except Refusal as refusal:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from inference.engine import Stats
 from inference.jetstream_engine import names
 from inference.jetstream_engine.broker import Broker
+from inference.jetstream_engine.mending import consumers_of
 from inference.jetstream_engine.messages import seconds_of
 from inference.jetstream_engine.workbench import Held
 
@@ -25,7 +25,7 @@ async def gauge(broker: Broker, running: Sequence[Held], held: int) -> Stats:
         state = (await broker.call(f"STREAM.INFO.{stream}"))["state"]
         if state["messages"]:
             oldest = min(oldest, seconds_of(state["first_ts"]))
-        for consumer in await _consumers(broker, stream):
+        for consumer in await consumers_of(broker, stream):
             lane = LANE_NAMES[consumer["name"].rsplit("-", 1)[1][0]]
             queued[lane] += consumer["num_pending"] + consumer["num_ack_pending"]
             elsewhere += consumer["num_ack_pending"]
@@ -38,13 +38,3 @@ async def gauge(broker: Broker, running: Sequence[Held], held: int) -> Stats:
     waits = max(0.0, time.time() - oldest) if sum(lanes.values()) else 0.0
     usage = (await broker.call(f"STREAM.INFO.{names.USAGE}"))["state"]
     return Stats(lanes, len(running) + elsewhere, waits, usage["messages"])
-
-
-async def _consumers(broker: Broker, stream: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    while True:
-        page = await broker.call(f"CONSUMER.LIST.{stream}", {"offset": len(found)})
-        consumers = page.get("consumers") or []
-        found += consumers
-        if not consumers or len(found) >= page["total"]:
-            return found

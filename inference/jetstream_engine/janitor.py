@@ -18,7 +18,7 @@ from inference.jetstream_engine.jobs import Jobs
 from inference.jetstream_engine.messages import Message, seconds_of
 from inference.jetstream_engine.puller import Puller, Pullers
 from inference.jetstream_engine.settling import Settling
-from protocol.errors import CutwireError, InternalError, StorageUnavailable, TaskTimedOut
+from protocol.errors import CutwireError, StorageUnavailable, TaskAbandoned, TaskTimedOut
 from protocol.jobs import Job, Outcome
 
 SWEEP_EVERY_S: Final = 60.0
@@ -121,7 +121,7 @@ class Janitor:
 
 
 def _given_up() -> CutwireError:
-    return InternalError("No worker could finish this task; it will not be tried again.")
+    return TaskAbandoned("No worker could finish this task; it will not be tried again.")
 
 
 def _age_s(message: Message, now: float) -> float:

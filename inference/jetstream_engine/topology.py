@@ -96,13 +96,13 @@ async def _settled(broker: Broker, one: Wanted, *, update: bool, patience_s: flo
 async def _see_to(broker: Broker, one: Wanted, *, update: bool) -> Change:
     found = await _find(broker, one)
     if found is None:
-        await _make(broker, one, "CREATE")
+        await make(broker, one)
         return Change(one.name, "made", {})
     differences = dict(_differences(found, one.config))
     if not differences:
         return Change(one.name, "is there", {})
     if update:
-        await _make(broker, one, "CREATE" if one.consumer else "UPDATE")
+        await make(broker, one, "CREATE" if one.consumer else "UPDATE")
     return Change(one.name, "altered" if update else "differs", differences)
 
 
@@ -117,7 +117,8 @@ async def _find(broker: Broker, one: Wanted) -> dict[str, Any] | None:
     return config
 
 
-async def _make(broker: Broker, one: Wanted, verb: str) -> None:
+async def make(broker: Broker, one: Wanted, verb: str = "CREATE") -> None:
+    """Make a stream or a consumer, or with `UPDATE` alter a stream."""
     if one.consumer:
         request = {"stream_name": one.stream, "config": one.config}
         await broker.call(f"CONSUMER.DURABLE.{verb}.{one.target}", request)

@@ -23,7 +23,7 @@ from inference.jetstream_engine.puller import Puller, Pullers
 from inference.jetstream_engine.settling import Settling
 from inference.local_engine import LocalEngineSettings
 from inference.local_engine.lines import Lines
-from protocol.errors import InternalError, StorageUnavailable
+from protocol.errors import StorageUnavailable, TaskAbandoned
 from protocol.jobs import Job, JobId, Outcome, Pool
 
 ACK, NAK, TERM = b"+ACK", b"-NAK", b"+TERM"
@@ -307,9 +307,9 @@ class Workbench:
         task.add_done_callback(self._examining.discard)
 
 
-def tried_too_often(tries: int) -> InternalError:
+def tried_too_often(tries: int) -> TaskAbandoned:
     """Say why a task is not tried again."""
-    return InternalError(
+    return TaskAbandoned(
         f"The service stopped unexpectedly each of the {tries + 1} times that it worked on this "
         "task; it will not be tried again."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -76,11 +76,16 @@ class Outbox:
         self._database = database
         self._clock = clock
         self._tell: Callable[[Entry], object] | None = None
+        self._tell_ended: Callable[[Entry, Ending], Awaitable[None]] | None = None
 
     def listen(self, told: Callable[[Entry], None]) -> None:
         """Have new deliveries told on this event loop; they may not be on the disk yet."""
         loop = asyncio.get_running_loop()
         self._tell = lambda entry: loop.call_soon_threadsafe(told, entry)
+
+    def watch(self, told: Callable[[Entry, Ending], Awaitable[None]]) -> None:
+        """Have it told how each delivery ended, once that is on the disk."""
+        self._tell_ended = told
 
     def record(self, connection: sqlite3.Connection, outcome: Outcome) -> None:
         """Owe what an outcome is to be delivered as, in the change that records the outcome.
@@ -131,6 +136,8 @@ class Outbox:
         )
         values = (how, entry.tries, self._clock(), entry.id)
         await self._database.write(lambda c: c.execute(text, values).rowcount)
+        if self._tell_ended is not None:
+            await self._tell_ended(entry, how)
 
     async def sweep(self, keep_s: float) -> int:
         """Forget some deliveries that ended longer ago; tell how many."""

@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
@@ -101,29 +101,34 @@ class WaitingRoom:
                 del self._queues[party]
 
 
+class Wire(Protocol):
+    """What a WebSocket does for the application past ASGI."""
+
+    def logged_in(self) -> None:
+        """Lift the limits that hold before login."""
+
+    def take_text(self) -> str | None:
+        """Give the next message at once, where it has come whole; None: it is not there yet."""
+
+    def send_text(self, parts: Sequence[bytes]) -> int:
+        """Send a text message, given in parts, and tell its size; OSError: the client has gone."""
+
+    def reach(self) -> Awaitable[bool]:
+        """Ping the client and wait for its pong; False: the connection ended first."""
+
+
 class SocketPass:
     """What the application is given for each WebSocket, in `scope["extensions"][EXTENSION]`."""
 
-    def __init__(
-        self,
-        room: WaitingRoom,
-        writable: Latch,
-        on_login: Callable[[], None],
-        on_reach: Callable[[], Awaitable[bool]],
-        on_take: Callable[[], str | None],
-        on_send: Callable[[Sequence[bytes]], int],
-    ) -> None:
+    def __init__(self, room: WaitingRoom, writable: Latch, wire: Wire) -> None:
+        self.is_authenticated = False
         self.writable = writable
         """Set while the client takes what it is sent."""
-        self.is_authenticated = False
-        self._on_reach = on_reach
-        self.take_text = on_take
-        """Gives the next message at once, where it has come whole; None: it is not there yet."""
-        self.send = on_send
-        """Sends a text message, given in parts, and tells its size in bytes; raises OSError where
-        the client has gone."""
+        self.take_text = wire.take_text
+        self.send = wire.send_text
+        self.reached = wire.reach
+        self._on_login = wire.logged_in
         self._room = room
-        self._on_login = on_login
         self._party: str | None = None
         self._seat: asyncio.Future[bool] | None = None
 
@@ -133,13 +138,6 @@ class SocketPass:
             self.is_authenticated = True
             self._leave()
             self._on_login()
-
-    async def reached(self) -> bool:
-        """Ping the client and wait for its pong: then it has what was sent before.
-
-        False: the connection ended first.
-        """
-        return await self._on_reach()
 
     async def enter(self, host: str) -> bool:
         """Wait for a seat; False: none came free, or the client has gone."""

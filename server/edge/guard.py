@@ -82,9 +82,9 @@ class GuardedTransport(asyncio.Transport):
         """Send several pieces."""
         if self.is_lingering:
             return
-        before = len(self._pieces)
-        self._pieces += list_of_data
-        self._piece_bytes += sum(map(len, self._pieces[before:]))
+        pieces = tuple(list_of_data)
+        self._pieces += pieces
+        self._piece_bytes += sum(map(len, pieces))
         if self._piece_bytes >= TOGETHER_BYTES:
             self.flush()
         elif self._flushing is None:

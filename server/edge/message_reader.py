@@ -4,7 +4,11 @@ import logging
 from collections.abc import Generator, Sequence
 
 from websockets.extensions import ServerExtensionFactory
-from websockets.frames import Frame, Opcode, apply_mask
+from websockets.frames import (  # type: ignore[attr-defined]  # in C where that was built
+    Frame,
+    Opcode,
+    apply_mask,
+)
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.streams import StreamReader
@@ -79,7 +83,7 @@ class HeldReader(StreamReader):
         end = start + size
         if size < 0 or len(buffer) < end or (limit_bytes is not None and size > limit_bytes):
             return None
-        text = apply_mask(buffer[start:end], buffer[start - 4 : start])
+        text: bytes = apply_mask(buffer[start:end], buffer[start - 4 : start])
         del buffer[:end]
         return text
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
@@ -21,15 +20,14 @@ from server.edge.config import EdgeConfig
 from server.edge.guard import GuardedTransport
 from server.edge.inbox import Inbox
 from server.edge.message_reader import MessageProtocol, text_head
-from server.edge.pings import Pings
+from server.edge.pinging import PingingWebSocket
 from server.edge.refusals import TOO_BUSY
 
 
-class EdgeWebSocket(WebSocketsSansIOProtocol):
+class EdgeWebSocket(PingingWebSocket):
     """uvicorn's protocol with limits; overrides private names, see tests/server/edge."""
 
     conn: MessageProtocol
-    transport: GuardedTransport
 
     def __init__(
         self,
@@ -46,25 +44,17 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
             config.edge.allowed_origins,
         )
         self.queue = Inbox()
-        self.writable = Latch()  # type: ignore[assignment]  # has what is used of an Event
-        self.writable.set()
+        writable = Latch()
+        writable.set()
+        self.writable = writable  # type: ignore[assignment]  # has what is used of an Event
         self.close_timeout = config.edge.linger_s
-        self._limits = config.edge
         self._budget = config.budget
         self._share: Share | None = None
-        self._pass = SocketPass(
-            config.room,
-            self.writable,
-            self._logged_in,
-            self._reach,
-            self._take_text,
-            self._send_text,
-        )
+        self._pass = SocketPass(config.room, writable, self)
         self._login_timer: asyncio.TimerHandle | None = None
         self._message_bytes = 0
         self._is_awaited = False
         self._is_ended_by_us = False
-        self._pings = Pings()
 
     # The connection
 
@@ -97,15 +87,10 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             self.scope["extensions"][EXTENSION] = self._pass  # type: ignore[assignment]
 
-    def _logged_in(self) -> None:
+    def logged_in(self) -> None:
+        """Lift the limits that hold before login."""
         self._stop_login_timer()
         self.conn.max_message_size = self._limits.max_message_bytes
-
-    def _start_login_timer(self) -> None:
-        if not self._pass.is_authenticated:
-            self._login_timer = self.loop.call_later(
-                self._limits.login_timeout_s, self._close, CloseCode.POLICY_VIOLATION, "no login"
-            )
 
     def _stop_login_timer(self) -> None:
         if self._login_timer is not None:
@@ -159,19 +144,14 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
         if self.conn.reader.is_control_next:
             super().data_received(b"")
 
-    def _take_text(self) -> str | None:
+    def take_text(self) -> str | None:
         """Give the next message at once, where it has come whole; None: ask `receive` for it."""
         if self._is_ended_by_us or not self.queue.empty():
             return None
         data = self.conn.take_text()
         if data is None:
             return None
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            self._fail(CloseCode.INVALID_DATA, "text is not UTF-8")
-            return None
-        self._message_bytes = len(data)
+        text = self._decode(data)
         if not self.conn.reader.buffer:
             self._after_parsing()
         elif self.conn.reader.is_control_next:
@@ -212,12 +192,17 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
             self._queue_text(data)
 
     def _queue_text(self, data: bytes) -> None:
+        text = self._decode(data)
+        if text is not None:
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+
+    def _decode(self, data: bytes) -> str | None:
+        self._message_bytes = len(data)
         try:
-            self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
+            return data.decode()
         except UnicodeDecodeError:
             self._fail(CloseCode.INVALID_DATA, "text is not UTF-8")
-            return
-        self._message_bytes = len(data)
+            return None
 
     # Writing
 
@@ -228,7 +213,9 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
             raise ClientDisconnected
         await super().send(message)
         if message["type"] == "websocket.accept":
-            self._start_login_timer()
+            if not self._pass.is_authenticated:
+                wait_s, code = self._limits.login_timeout_s, CloseCode.POLICY_VIOLATION
+                self._login_timer = self.loop.call_later(wait_s, self._close, code, "no login")
             self.request.headers.clear()  # 3 KB, kept by the parser for as long as the socket lives
             self.response.headers.clear()
         elif message["type"] == "websocket.close" and self.handshake_complete:
@@ -238,7 +225,7 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
         elif message["type"] == "websocket.http.response.body" and self.close_sent:
             self.handshake_complete = True  # else uvicorn logs an error for each refused client
 
-    def _send_text(self, parts: Sequence[bytes]) -> int:
+    def send_text(self, parts: Sequence[bytes]) -> int:
         """Send a text message as `send` does, without its copies."""
         if self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
             raise ClientDisconnected
@@ -260,40 +247,6 @@ class EdgeWebSocket(WebSocketsSansIOProtocol):
         super().resume_writing()
         self.transport.unwatch_sending()
         self.transport.lift("pongs")
-
-    def handle_ping(self) -> None:
-        """Answer a ping; who does not read the answers is not read either."""
-        super().handle_ping()
-        if not self.writable.is_set():
-            self.transport.hold("pongs")
-
-    async def _reach(self) -> bool:
-        await self.writable.wait()
-        if self.close_sent or self.disconnected or not self.handshake_complete:
-            return False
-        payload, pong = self._pings.expect(self.loop.create_future())
-        self.conn.send_ping(payload)
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        return await pong
-
-    def send_keepalive_ping(self) -> None:
-        """Ping; its pong answers for the pings before it, too."""
-        super().send_keepalive_ping()
-        self._pings.pass_over(self.pending_ping_payload)
-
-    def handle_pong(self, event: Frame) -> None:
-        """Take a pong, of the keep-alive or of `reached`."""
-        super().handle_pong(event)
-        self._pings.answered(bytes(event.data))
-
-    def keepalive_timeout(self) -> None:
-        """Hang up, unless it is we who do not read: then the pong may be waiting."""
-        if self.transport.is_held:
-            self.pong_timer = self.loop.call_later(
-                self._limits.ping_timeout_s, self.keepalive_timeout
-            )
-        else:
-            super().keepalive_timeout()
 
     # Ending
 

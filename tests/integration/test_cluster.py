@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,21 @@ async def test_webhook_is_sent_once_though_there_are_two_gateways(
     await receiver.received(2)
     told = sorted(json.loads(request.body)["imageUUID"] for request in receiver.requests)
     assert len(set(told)) == 2
+
+
+async def test_upload_is_told_of_at_every_gateway(
+    here: Program, there: Program, receiver: Receiver
+) -> None:
+    task = removal(deliveryMethod="async", uploadEndpoint=receiver.url())
+    await post(here, task)
+    await receiver.received(1)
+
+    async def is_told(gateway: Program) -> bool:
+        (answer,) = await post(gateway, poll(task["taskUUID"]))
+        return bool(answer.get("uploadStatus") == "delivered")
+
+    for gateway in (here, there):
+        await wait_until(partial(is_told, gateway))
 
 
 async def test_every_task_is_charged_once(cluster: Cluster, here: Program, there: Program) -> None:

@@ -25,6 +25,9 @@ METRICS = [
     "cutwire_running",
     "cutwire_batch_size",
     "cutwire_model_run_seconds",
+    "cutwire_ready",
+    "cutwire_model_loads",
+    "cutwire_received_bytes",
     "process_resident_memory_bytes",
 ]
 DONE = ("cutwire_tasks_total", "success", REMOVAL)
@@ -63,6 +66,37 @@ async def test_refused_element_is_counted_by_its_code(
     before = (await samples(http, service)).get(refused, 0)
     await client.run(removal(outputQuality=1))
     assert (await samples(http, service))[refused] == before + 1
+
+
+async def test_task_that_is_not_admitted_is_counted_as_refused(
+    service: Service, connect: Connect, http: httpx.AsyncClient
+) -> None:
+    client, name = await connect(service), ("cutwire_refused_total", "unsupportedModel")
+    before = (await samples(http, service)).get(name, 0)
+    await client.run(removal(model="nobody-has-it"))
+    assert (await samples(http, service))[name] == before + 1
+
+
+async def test_bytes_of_messages_are_counted(
+    service: Service, connect: Connect, http: httpx.AsyncClient
+) -> None:
+    client, task = await connect(service), removal()
+    received = ("cutwire_received_bytes_total", "websocket")
+    before = (await samples(http, service)).get(received, 0)
+    await client.run(task)
+    assert (await samples(http, service))[received] - before >= len(task["inputImage"])
+
+
+async def test_log_names_the_trace_of_a_task(service: Service, http: httpx.AsyncClient) -> None:
+    trace, task = "4bf92f3577b34da6a3ce929d0e0e4736", removal()
+    headers = {
+        "Authorization": f"Bearer {KEY}",
+        "traceparent": f"00-{trace}-00f067aa0ba902b7-01",
+    }
+    await http.post(f"{service.url}/v1", json=[task], headers=headers)
+    (entry,) = (each for each in service.entries() if each.get("trace_id"))
+    assert (entry["trace_id"], entry["task_uuid"]) == (trace, task["taskUUID"])
+    assert entry["stages_ms"]["queue"] >= 0
 
 
 async def test_cost_is_summed_for_each_task(

@@ -33,6 +33,8 @@ anything = settings(
     max_examples=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
+"""Numbers as JSON has them; what comes from a client is checked before it is kept."""
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),

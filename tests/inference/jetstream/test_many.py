@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from inference.engine import Accepted, Refused
 from inference.jetstream_engine.engine import JetStreamEngine
 from inference.local_engine import LocalEngineSettings
-from protocol.errors import ConflictingTask, InternalError, Overloaded, RateLimited
+from protocol.errors import ConflictingTask, InternalError, Overloaded, RateLimited, TaskAbandoned
 from protocol.jobs import Job, Outcome
 
 Start = Callable[..., Awaitable[JetStreamEngine]]
@@ -264,7 +264,7 @@ async def test_job_that_ends_its_workers_is_failed_after_the_third(
     waiting = asyncio.ensure_future(next_lease(fourth.work()))
     (result,) = await read(gateway)
     assert result.outcome.fault is not None
-    assert isinstance(result.outcome.fault.error(), InternalError)
+    assert isinstance(result.outcome.fault.error(), TaskAbandoned)
     waiting.cancel()
 
 

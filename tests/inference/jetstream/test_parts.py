@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
-from brokers import NatsServer
+from brokers import SMALL, NatsServer, running_server
 from engine_suite import accept, finish, next_lease, read
-from fakes import PATIENCE_S, STREAM, TENANT, FakeClock, job_of, outcome_of
+from fakes import (
+    PATIENCE_S,
+    STREAM,
+    TENANT,
+    FakeClock,
+    RecordedSettlement,
+    job_of,
+    outcome_of,
+)
 from msgspec.structs import replace
 
 from inference.jetstream_engine import names
@@ -22,7 +33,8 @@ from inference.jetstream_engine.sessions import SharedSession, SharedSessions
 from inference.jetstream_engine.settings import NatsSettings
 from inference.jetstream_engine.topology import Change, set_up, wanted
 from inference.jetstream_engine.usage import UsageFeed
-from protocol.errors import InternalError, StorageUnavailable, TaskTimedOut
+from inference.local_engine import LocalEngineSettings
+from protocol.errors import InternalError, StorageUnavailable, TaskAbandoned, TaskTimedOut
 from protocol.jobs import Outcome
 
 Connect = Callable[..., Awaitable[Broker]]
@@ -122,6 +134,42 @@ async def test_start_without_a_broker_says_where_it_looked() -> None:
         await Broker(settings, "test").open()
 
 
+# A broker that comes back with less than it had
+
+
+async def test_consumer_ahead_of_its_stream_is_made_anew(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        settings = NatsSettings(urls=(server.url,), **SMALL)
+        async with Broker(settings, "test").opened() as broker, running_engine(broker) as engine:
+            await accept(engine, job_of(1))
+            await finish(engine.work())
+            server.stop()
+            forget_messages(tmp_path, names.tasks_stream("default"))
+            server.start()
+            await accept(engine, job_of(2))
+            await finish(engine.work())
+
+
+def forget_messages(folder: Path, stream: str) -> None:
+    """Take a stream's messages from a server that is down; its consumers keep their places."""
+    (messages,) = folder.glob(f"*/jetstream/$G/streams/{stream}/msgs")
+    shutil.rmtree(messages)
+
+
+@asynccontextmanager
+async def running_engine(broker: Broker) -> AsyncIterator[JetStreamEngine]:
+    engine = JetStreamEngine(
+        broker,
+        RecordedSettlement(),
+        LocalEngineSettings(),
+        jobs_life_s=DAY_S,
+        pools=["default"],
+    )
+    await engine.open()
+    yield engine
+    await engine.close(0)
+
+
 # Sweeping
 
 
@@ -164,7 +212,7 @@ async def test_task_handed_out_too_often_is_ended_and_removed(start: Start) -> N
         await (await next_lease(leases)).fail(0)
     (result,) = await read(engine)
     assert result.outcome.fault is not None
-    assert isinstance(result.outcome.fault.error(), InternalError)
+    assert isinstance(result.outcome.fault.error(), TaskAbandoned)
     await until_empty(engine)
 
 
