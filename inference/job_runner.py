@@ -22,6 +22,7 @@ from inference.rendering import Encoded, encode_rendered
 from inference.sandbox import DecodesImages
 from inference.steps.compose import flatten
 from inference.steps.crop import MAX_PIXELS
+from inference.steps.matting import Method
 from inference.steps.regions import Region, Regions
 from inference.tools import JobTools, Networks
 from protocol.errors import ContentPolicyViolation, CutwireError, InternalError
@@ -48,11 +49,12 @@ class StoresBlobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What holds pictures in check: the size of one, of all in work, and who decodes them."""
+    """How pictures are treated: the size of one, of all in work, who decodes them, and matting."""
 
     pictures: PictureLimits
     budget: PixelBudget
     decode: DecodesImages = decode
+    matting: Method = "fast"
 
 
 class JobRunner:
@@ -74,12 +76,19 @@ class JobRunner:
         self._moderator = moderator
         self._limits = bounds.pictures
         self._budget = bounds.budget
+        self._matting = bounds.matting
         self._decode_image = bounds.decode
 
     async def run(self, job: Job, turn: AbstractAsyncContextManager[None]) -> Outcome:
         """Do the job; whatever happens, return its one outcome."""
         deadline = time.monotonic() + job.time_left_s(time.time())
-        tools = JobTools(self._networks, self._threads, model=job.model, deadline=deadline)
+        tools = JobTools(
+            self._networks,
+            self._threads,
+            model=job.model,
+            deadline=deadline,
+            matting=self._matting,
+        )
         # Of two machines' clocks, perhaps: never less than nothing.
         waited_s = max(0.0, time.time() - job.submitted_at)
         tools.stages_ms["queue"] = round(waited_s * 1e3, 3)

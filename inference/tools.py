@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from inference.models.tensors import enlarge_as_rembg, to_fill, to_fill_input
 from inference.picture import Picture
 from inference.steps.erase import fill_hole
 from inference.steps.holes import Hole, Window, find_window
+from inference.steps.matting import Method, estimate_alpha
 from inference.steps.resize import resize_rgb
 from inference.steps.upsample import upsample_alpha
 from protocol.errors import TaskTimedOut
@@ -46,6 +48,9 @@ class Tools(Protocol):
     async def inpaint(self, rgb: Pixels, hole: Hole) -> Pixels:
         """Paint the hole of an H×W×3 picture; what is returned counts only inside the hole."""
 
+    async def matte(self, rgb: Pixels, trimap: Alpha, mask: Alpha) -> Alpha:
+        """Solve the alpha where the H×W trimap is 128; the mask is the network's."""
+
     async def cpu(self, step: Callable[..., Step], *args: object) -> Step:
         """Run a pure step on a thread; the task's deadline is checked after it."""
 
@@ -63,12 +68,14 @@ class JobTools:
         *,
         model: str,
         deadline: float,
+        matting: Method = "fast",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._networks = networks
         self._threads = threads
         self._model = model
         self.deadline = deadline
+        self._matting = matting
         self._clock = clock
         self.stages_ms: dict[str, float] = {}
 
@@ -88,6 +95,11 @@ class JobTools:
         item = await self.timed_cpu("prepare", _to_fill_item, rgb, hole, window, net.row)
         output = await self.timed("model", net.run(item, deadline=self.deadline))
         return await self.timed_cpu("fill", _paste_fill, rgb, window, to_fill(output, net.row))
+
+    async def matte(self, rgb: Pixels, trimap: Alpha, mask: Alpha) -> Alpha:
+        """Solve by the method of the settings."""
+        solve = partial(estimate_alpha, method=self._matting, check_deadline=self.check_deadline)
+        return await self.timed_cpu("matting", solve, rgb, trimap, mask)
 
     async def cpu(self, step: Callable[..., Step], *args: object) -> Step:
         """Run a pure step on a thread; its time counts under `steps`."""

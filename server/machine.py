@@ -75,7 +75,7 @@ class Machine:
                     store,
                     networks,
                     self.threads,
-                    Bounds(settings.pictures, budget, decode),
+                    Bounds(settings.pictures, budget, decode, settings.work.matting),
                     self._moderator(networks),
                 )
         finally:

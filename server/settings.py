@@ -44,7 +44,9 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Tasks in work at once; 0: two more than threads."""
     max_pixels: Annotated[int, msgspec.Meta(ge=1)] = 16_000_000
     """Pixels of all pictures in work; a larger picture is worked on alone."""
-
+    matting: Literal["fast", "exact"] = "fast"
+    """How alphaMatting solves: `fast` at a bounded cost, `exact` as pymatting and rembg do, to the
+    last digit, for at most 200,000 unknown pixels."""
     switch_interval_ms: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0
     """How long a thread that computes in Python keeps the GIL when another one, such as the event
     loop's, asks for it."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -94,20 +93,35 @@ class Broker:
 
     async def open(self) -> None:
         """Connect; raises StorageUnavailable where no server answers in time."""
-        options = connection_options(self.settings) | {
-            "name": self._name,
-            "reconnected_cb": self._on_reconnect,
-            "error_cb": self._on_error,
-        }
+        until = time.monotonic() + self.settings.connect_s
+        while not await self._is_open():
+            if time.monotonic() >= until:
+                raise StorageUnavailable(
+                    f"No NATS server answers at {', '.join(self.settings.urls)}."
+                )
+            await asyncio.sleep(PAUSE_S)
+
+    async def _is_open(self) -> bool:
+        """Try to connect once; the client's own way of trying again cannot be cancelled."""
+        client = Client()
         try:
-            async with asyncio.timeout(self.settings.connect_s):
-                self._client = await nats.connect(list(self.settings.urls), **options)
-                self._requests = Requests(self._client)
-                await self._requests.open()
-        except (TimeoutError, OSError, NatsError) as exc:
-            raise StorageUnavailable(
-                f"No NATS server answers at {', '.join(self.settings.urls)}.", detail=repr(exc)
-            ) from exc
+            await client.connect(
+                list(self.settings.urls),
+                name=self._name,
+                reconnected_cb=self._on_reconnect,
+                error_cb=self._on_error,
+                allow_reconnect=False,
+                **connection_options(self.settings),
+            )
+            client.options["allow_reconnect"] = True  # from now on
+            self._client, self._requests = client, Requests(client)
+            await self._requests.open()
+        except (OSError, NatsError, TimeoutError) as exc:
+            _log.debug("no connection", extra={"detail": repr(exc)})
+            with contextlib.suppress(Exception):  # it may never have been open
+                await client.close()
+            return False
+        return True
 
     async def close(self) -> None:
         """Send what was published, and disconnect."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec import UNSET
 
 from inference.picture import Picture
 from inference.steps.compose import cut_out, flatten, multiply_alpha, paint_behind
 from inference.steps.mask import refine_mask
-from inference.steps.matting import estimate_alpha
 from inference.steps.trimap import make_trimap
 from inference.tools import Alpha, Tools
 from protocol.tasks import RemoveBackground
@@ -26,7 +23,8 @@ async def remove_background(
     if task.post_process_mask:
         alpha = await tools.cpu(refine_mask, alpha)
     if task.alpha_matting:
-        alpha = await tools.cpu(_matte, task, opaque, alpha, tools.check_deadline)
+        trimap = await tools.cpu(_trimap, task, alpha)
+        alpha = await tools.matte(opaque.rgb, trimap, alpha)
     if picture.alpha is not None:
         alpha = await tools.cpu(multiply_alpha, alpha, picture.alpha)
     if task.return_only_mask:
@@ -42,13 +40,10 @@ def _in_bytes(rgba: tuple[int, int, int, float]) -> tuple[int, int, int, int]:
     return red, green, blue, round(alpha if alpha > 1 else alpha * 255)
 
 
-def _matte(
-    task: RemoveBackground, picture: Picture, mask: Alpha, check_deadline: Callable[[], None]
-) -> Alpha:
-    trimap = make_trimap(
+def _trimap(task: RemoveBackground, mask: Alpha) -> Alpha:
+    return make_trimap(
         mask,
         task.alpha_matting_foreground_threshold,
         task.alpha_matting_background_threshold,
         task.alpha_matting_erode_size,
     )
-    return estimate_alpha(picture.rgb, trimap, mask, check_deadline=check_deadline)

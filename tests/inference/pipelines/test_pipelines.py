@@ -20,6 +20,7 @@ from protocol.tasks import (
     ImageForegroundCrop,
     ImageMasking,
     ImageProductCutout,
+    RemoveBackground,
 )
 
 SIDE = 32
@@ -39,6 +40,9 @@ class FakeTools:
 
     async def inpaint(self, rgb: np.ndarray, hole: Hole) -> np.ndarray:
         return np.broadcast_to(np.array([255, 0, 0], np.uint8), rgb.shape)
+
+    async def matte(self, rgb: np.ndarray, trimap: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return np.where(trimap == 128, 77, trimap).astype(np.uint8)
 
     async def cpu(self, step: Callable[..., Any], *args: object) -> Any:
         return step(*args)
@@ -179,3 +183,14 @@ async def test_masking_looks_at_parts_of_the_picture_too() -> None:
     tools = FakeTools()
     await run(ImageMasking(**COMMON), picture(), tools=tools)
     assert tools.segmented > 1
+
+
+async def test_matting_solves_only_between_the_thresholds() -> None:
+    task = RemoveBackground(
+        **COMMON, alpha_matting=True, return_only_mask=True, alpha_matting_erode_size=1
+    )
+    mask = square()
+    mask[:, :4] = 128
+    alpha = await run(task, picture(), tools=FakeTools(mask))
+    assert (alpha[:, :4] == 77).all()
+    assert alpha[SIDE // 2, SIDE // 2] == 255
