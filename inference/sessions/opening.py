@@ -89,7 +89,7 @@ def _load(path: Path, settings: SessionSettings, row: Row, providers: tuple[str,
     try:
         ort = onnxruntime.InferenceSession(
             str(path),
-            sess_options=_options(settings),
+            sess_options=_options(settings, is_on_cpu=providers == ("cpu",)),
             providers=[ORT_NAMES[name] for name in providers],
             provider_options=[provider_options(name, settings, path) for name in providers],
         )
@@ -106,7 +106,7 @@ def _load(path: Path, settings: SessionSettings, row: Row, providers: tuple[str,
     return ort
 
 
-def _options(settings: SessionSettings) -> Any:
+def _options(settings: SessionSettings, *, is_on_cpu: bool) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = settings.intra_threads
     options.inter_op_num_threads = 1
@@ -114,6 +114,8 @@ def _options(settings: SessionSettings) -> Any:
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.enable_cpu_mem_arena = True
+    # One block for all activations of a run: no faster on a CPU, and a fifth more memory.
+    options.enable_mem_pattern = not is_on_cpu
     options.log_severity_level = _FATAL
     return options
 
