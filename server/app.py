@@ -174,7 +174,9 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
         public_url=settings.public_url,
     )
     readiness = Readiness(store, lambda: routes.is_ready and not labour.engine.trouble())
-    janitor = Janitor(sessions, dispatcher, store, record, settings.lives)
+    janitor = Janitor(
+        sessions, dispatcher, store, record, settings.lives, lambda: labour.is_sweeper
+    )
 
     failure = StartFailure()
 

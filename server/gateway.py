@@ -28,6 +28,8 @@ from server.shared_directory import SharedDirectory
 
 RECONCILE_S = 2.0
 RECONCILED_AT_ONCE = 200
+CLAIM_S = 30.0
+"""How often a gateway looks whether the ledger has been released."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +50,8 @@ class Gateway:
         self._shared = SharedSessions(self.broker)
         self.directory = SharedDirectory(self._shared, settings.limits.resume_s)
         self._keeps_ledger = settings.nats.keeps_ledger
+        self.is_sweeper = False
+        """Whether this gateway is the one that removes old pictures: the one with the ledger."""
         self._books = books
 
     @contextlib.asynccontextmanager
@@ -90,13 +94,22 @@ class Gateway:
                 await self._jobs.note_upload((entry.tenant, entry.task_uuid.lower()), how)
 
     async def _keep_ledger(self) -> None:
-        """Keep the cluster's ledger, unless another gateway does."""
-        feed = UsageFeed(self.broker)
-        if not await feed.is_claimed(await self._books.identity()):
-            _log.info("another gateway keeps the ledger and sends webhooks")
-            return
+        """Keep the cluster's ledger, once no other gateway does."""
+        feed, identity = UsageFeed(self.broker), await self._books.identity()
+        while True:
+            if await self._is_claimed(feed, identity):
+                break
+            await asyncio.sleep(CLAIM_S)
         _log.info("this gateway keeps the ledger and sends webhooks")
+        self.is_sweeper = True
         await feed.run(self._books.record)
+
+    @staticmethod
+    async def _is_claimed(feed: UsageFeed, identity: str) -> bool:
+        try:
+            return await feed.is_claimed(identity)
+        except StorageUnavailable:
+            return False
 
     async def _reconcile(self) -> None:
         """Settle what was set aside for tasks that have ended at some worker."""

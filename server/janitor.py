@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from inference.journal import Journal
 from inference.keys import INPUTS, RESULTS, UPLOADS
@@ -32,12 +32,14 @@ class Janitor:
         store: Store,
         journal: Journal,
         lives: LifeSettings,
+        is_sweeper: Callable[[], bool],
     ) -> None:
         self._sessions = sessions
         self._dispatcher = dispatcher
         self._store = store
         self._journal = journal
         self._lives = lives
+        self._is_sweeper = is_sweeper
 
     async def run(self) -> None:
         """Sweep sessions often, the store now and then."""
@@ -62,7 +64,7 @@ class Janitor:
         }
         while True:
             await asyncio.sleep(self._lives.sweep_every_s)
-            for prefix, life_s in lives.items():
+            for prefix, life_s in lives.items() if self._is_sweeper() else ():
                 await self._sweep(prefix, self._store.expire(prefix, life_s))
             await self._sweep("journal", self._journal.purge())
 

@@ -53,6 +53,7 @@ class Labour:
     engine: LocalEngine
     machine: Machine
     directory: ClassVar[NoDirectory] = NoDirectory()
+    is_sweeper: ClassVar[bool] = True
     upload_state: ClassVar[None] = None
     """Uploads are this process's own."""
 

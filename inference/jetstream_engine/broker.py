@@ -102,7 +102,7 @@ class Broker:
             await asyncio.sleep(PAUSE_S)
 
     async def _is_open(self) -> bool:
-        """Try to connect once; the client's own way of trying again cannot be cancelled."""
+        """Try to connect; the client's own way of trying for ever cannot be cancelled."""
         client = Client()
         try:
             await client.connect(
@@ -110,10 +110,12 @@ class Broker:
                 name=self._name,
                 reconnected_cb=self._on_reconnect,
                 error_cb=self._on_error,
+                max_reconnect_attempts=1,
                 allow_reconnect=False,
                 **connection_options(self.settings),
             )
-            client.options["allow_reconnect"] = True  # from now on
+            # What is lost from now on is made again, for as long as it takes.
+            client.options |= {"allow_reconnect": True, "max_reconnect_attempts": -1}
             self._client, self._requests = client, Requests(client)
             await self._requests.open()
         except (OSError, NatsError, TimeoutError) as exc:
@@ -129,6 +131,8 @@ class Broker:
             async with asyncio.timeout(TRY_S):
                 if self._client.is_connected:
                     await self._client.flush()
+        # Else a client that is just connecting again may go on for ever: it can miss its end.
+        self._client.options["max_reconnect_attempts"] = 1
         with contextlib.suppress(NatsError, OSError, TimeoutError):
             await self._client.close()
 

@@ -52,13 +52,15 @@ class JetStreamEngine:
         reader = Reader(broker, outstanding)
         settling = Settling(broker, jobs, settlement, reader.saw)
         self._jobs = jobs
+        self._pulse = Pulse(broker)
         self._reader = reader
-        self._publisher = Publisher(broker, jobs, outstanding, fairness.interactive_per_tenant)
+        self._publisher = Publisher(
+            broker, jobs, outstanding, self._pulse, fairness.interactive_per_tenant
+        )
         self._followers = Followers(broker, jobs, reader.saw)
         self._cancelling = Cancelling(broker, jobs, settling)
         self._bench = Workbench(broker, jobs, settling, pools, fairness)
         self._janitor = Janitor(broker, jobs, settling, jobs_life_s)
-        self._pulse = Pulse(broker)
         self._wanted = topology.wanted(broker.settings, jobs_life_s)
         self._mender = Mender(broker, self._wanted)
         self._parts: list[asyncio.Task[None]] = []

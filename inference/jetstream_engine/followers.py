@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -51,7 +51,6 @@ class Followers:
         self._stored = stored
         self._clock = clock
         self._followed: OrderedDict[JobId, _Followed] = OrderedDict()
-        self._tenants: Counter[str] = Counter()
         self._subscriptions: dict[str, Subscription] = {}
         self._ended: asyncio.Queue[JobId] = asyncio.Queue()
 
@@ -63,7 +62,6 @@ class Followers:
         followed = self._followed.get(job_id)
         if followed is None:
             followed = self._followed[job_id] = _Followed(look_at=self._clock() + FIRST_LOOK_S)
-            self._tenants[job_id[0]] += 1
             await self._listen(job_id[0])
         followed.streams.add(stream)
         outcome = await self._jobs.outcome(job_id)
@@ -71,7 +69,7 @@ class Followers:
             return state
         followed.streams.discard(stream)
         if not followed.streams:
-            self._drop(job_id)
+            self._followed.pop(job_id, None)
         return JobState(outcome.job, outcome)
 
     async def run(self) -> None:
@@ -113,13 +111,13 @@ class Followers:
             outcome = await self._jobs.outcome(job_id)
             if outcome is None:
                 if await self._jobs.waiting(job_id) is None:
-                    self._drop(job_id)
+                    self._followed.pop(job_id, None)
                 followed.look_at = self._clock() + LOOK_S
                 return
             for stream in list(followed.streams):
                 await self._store(stream, outcome)
                 followed.streams.discard(stream)
-            self._drop(job_id)
+            self._followed.pop(job_id, None)
 
     async def _store(self, stream: str, outcome: Outcome) -> None:
         if stream == outcome.job.reply_to:
@@ -131,7 +129,3 @@ class Followers:
             headers={POLLED: "1"},
         )
         self._stored(stored.seq)
-
-    def _drop(self, job_id: JobId) -> None:
-        if self._followed.pop(job_id, None) is not None:
-            self._tenants[job_id[0]] -= 1

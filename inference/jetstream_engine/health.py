@@ -27,11 +27,16 @@ class Pulse:
         self._broker = broker
         self._answered_at = time.monotonic()
 
+    @property
+    def silent_s(self) -> float:
+        """How long ago the broker last answered."""
+        return time.monotonic() - self._answered_at
+
     def trouble(self) -> str:
         """Say why nothing can be taken now; empty: it can."""
         if not self._broker.is_connected:
             return "the broker cannot be reached"
-        if time.monotonic() - self._answered_at > SILENCE_S:
+        if self.silent_s > SILENCE_S:
             return "the broker does not answer"
         return ""
 

@@ -12,6 +12,7 @@ import msgspec
 from inference.engine import Accepted, Refused
 from inference.jetstream_engine import names
 from inference.jetstream_engine.broker import STORE_FAILED, Broker, Refusal, Stored
+from inference.jetstream_engine.health import SILENCE_S, Pulse
 from inference.jetstream_engine.jobs import Jobs, Waiting
 from inference.jetstream_engine.outstanding import Outstanding
 from protocol.decoding import repeated_task_error
@@ -29,12 +30,18 @@ class Publisher:
     """Hands jobs over; what it does not know to be stored it does not accept."""
 
     def __init__(
-        self, broker: Broker, jobs: Jobs, outstanding: Outstanding, interactive_per_tenant: int
+        self,
+        broker: Broker,
+        jobs: Jobs,
+        outstanding: Outstanding,
+        pulse: Pulse,
+        interactive_per_tenant: int,
     ) -> None:
         self._broker = broker
         self._settings = broker.settings
         self._jobs = jobs
         self._outstanding = outstanding
+        self._pulse = pulse
         self._interactive_per_tenant = interactive_per_tenant
         self._busy: set[asyncio.Task[list[Accepted | Refused]]] = set()
         self._submitting = 0
@@ -73,14 +80,23 @@ class Publisher:
             return Refused(job, error)
         return Accepted(job)
 
+    @property
+    def _is_lost(self) -> bool:
+        """Whether to try would only make the client wait."""
+        return self._pulse.silent_s > max(self._settings.patience_s, SILENCE_S)
+
     def _check_room(self) -> None:
         if self._is_closed:
             raise ShuttingDown("The service is shutting down; send the task again elsewhere.")
+        if self._is_lost:
+            raise Overloaded("The service's queue does not answer; try again shortly.")
         if self._submitting >= self._settings.max_submitting:
             raise Overloaded("The service's queue does not keep up; try again shortly.")
 
     async def _has_ended(self, job: Job) -> bool:
         """Look before the queue does: it knows ids for its own window only, and would run it."""
+        if self._is_lost:
+            return False
         with contextlib.suppress(StorageUnavailable):
             return await self._jobs.has_ended(job.id)
         return False

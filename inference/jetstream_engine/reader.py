@@ -31,6 +31,9 @@ LOOK_S = 1.0
 IDLE_LOOK_S = 30.0
 """Between looks into the store: while something is awaited, and otherwise."""
 
+MAX_FORGOTTEN = 50_000
+"""Streams of single requests are not read again: to remember many of them is of no use."""
+
 
 class Reader:
     """Reads streams of results."""
@@ -90,7 +93,7 @@ class Reader:
         horizon = self._clock() - self._broker.settings.results_life_s
         while self._forgotten:
             stream, (since, _) = next(iter(self._forgotten.items()))
-            if since > horizon:
+            if since > horizon and len(self._forgotten) < MAX_FORGOTTEN:
                 return
             del self._forgotten[stream]
 

@@ -48,6 +48,11 @@ class UsageFeed:
             return found is not None and found.data == ledger_id.encode()
         return True
 
+    async def release(self) -> None:
+        """Let the next gateway that asks have the ledger: the one that had it will not be back."""
+        request = {"filter": f"$KV.CLUSTER.{names.LEDGER}"}
+        await self._broker.call(f"STREAM.PURGE.{names.CLUSTER}", request)
+
     async def run(self, record: Record) -> None:
         """Have everything recorded until cancelled."""
         pullers = Pullers(self._broker)

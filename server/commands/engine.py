@@ -1,4 +1,4 @@
-"""`cutwire engine setup`: make what the distributed engine needs at the broker."""
+"""`cutwire engine`: make what the distributed engine needs at the broker; move its ledger."""
 
 from __future__ import annotations
 
@@ -40,6 +40,16 @@ def add_parser(commands: Any) -> None:
     add_nats_options(setup)
     add_settings_options(setup)
     setup.set_defaults(run=run)
+    release = actions.add_parser(
+        "release-ledger",
+        help="let another gateway keep the ledger",
+        description="Let another gateway keep the ledger and send webhooks, because the one that "
+        "did is gone for good with its data directory. Stop that one first: two ledgers would "
+        "charge some tasks twice. What was not charged yet waits at the broker.",
+    )
+    add_nats_options(release)
+    add_settings_options(release)
+    release.set_defaults(run=_release)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,6 +79,25 @@ async def _set_up(settings: Settings, *, is_update: bool) -> list[Change]:
     made = sum(change.step == "made" for change in changes)
     sys.stdout.write(f"{len(changes)} streams, buckets and consumers, {made} of them new\n")
     return changes
+
+
+def _release(options: argparse.Namespace) -> int:
+    check_nats()
+    settings = read_settings(options, engine_kind="nats", nats=nats_overrides(options))
+    asyncio.run(_release_ledger(settings))
+    sys.stdout.write("Released: a gateway that runs takes the ledger within half a minute.\n")
+    return 0
+
+
+async def _release_ledger(settings: Settings) -> None:
+    from inference.jetstream_engine.broker import Broker, Refusal
+    from inference.jetstream_engine.usage import UsageFeed
+
+    async with Broker(settings.nats, "cutwire engine release-ledger").opened() as broker:
+        try:
+            await UsageFeed(broker).release()
+        except Refusal as refusal:
+            raise StorageUnavailable(f"The NATS server refuses: {refusal}.") from refusal
 
 
 def _show(change: Change) -> None:

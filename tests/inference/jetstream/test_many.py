@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
@@ -277,6 +278,19 @@ async def test_task_is_refused_while_the_broker_is_away(start: Start, door: Door
     (answer,) = await engine.submit([job_of(1)])
     assert isinstance(answer, Refused)
     assert isinstance(answer.error, Overloaded)
+
+
+async def test_task_is_refused_at_once_when_the_broker_is_away_for_long(
+    start: Start, door: Door
+) -> None:
+    engine = await start(door=door, patience_s=0.2)
+    door.shut()
+    took_s = 1.0
+    async with asyncio.timeout(PATIENCE_S):
+        while took_s > 0.1:  # as long as it tries to hand over
+            begun = time.monotonic()
+            await engine.submit([job_of(1)])
+            took_s = time.monotonic() - begun
 
 
 async def test_engine_says_that_the_broker_is_away(start: Start, door: Door) -> None:

@@ -264,6 +264,15 @@ async def test_ledger_belongs_to_the_first_that_asks(start: Start, broker: Broke
     assert await feed.is_claimed("one")
 
 
+async def test_released_ledger_goes_to_the_next_that_asks(start: Start, broker: Broker) -> None:
+    await start()
+    feed = UsageFeed(broker)
+    await feed.is_claimed("one")
+    await feed.release()
+    assert await feed.is_claimed("two")
+    assert not await feed.is_claimed("one")
+
+
 # Sessions
 
 
