@@ -28,6 +28,7 @@ from server.shared_directory import SharedDirectory
 
 RECONCILE_S = 2.0
 RECONCILED_AT_ONCE = 200
+RETRY_S = 1.0
 CLAIM_S = 30.0
 """How often a gateway looks whether the ledger has been released."""
 
@@ -97,19 +98,16 @@ class Gateway:
         """Keep the cluster's ledger, once no other gateway does."""
         feed, identity = UsageFeed(self.broker), await self._books.identity()
         while True:
-            if await self._is_claimed(feed, identity):
-                break
+            try:
+                if await feed.is_claimed(identity):
+                    break
+            except StorageUnavailable:
+                await asyncio.sleep(RETRY_S)
+                continue
             await asyncio.sleep(CLAIM_S)
         _log.info("this gateway keeps the ledger and sends webhooks")
         self.is_sweeper = True
         await feed.run(self._books.record)
-
-    @staticmethod
-    async def _is_claimed(feed: UsageFeed, identity: str) -> bool:
-        try:
-            return await feed.is_claimed(identity)
-        except StorageUnavailable:
-            return False
 
     async def _reconcile(self) -> None:
         """Settle what was set aside for tasks that have ended at some worker."""

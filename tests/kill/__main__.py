@@ -84,7 +84,10 @@ def main() -> int:
         f"{totals['tasks']} tasks, {len(rounds)} kills, lost {totals['lost']}, "
         f"twice {totals['twice']}, double-charged {totals['double_charged']}"
     )
-    return 1 if totals["lost"] or totals["twice"] or totals["double_charged"] else 0
+    uncharged = sum(one.uncharged for one in rounds)
+    if uncharged:
+        print(f"{uncharged} tasks were never charged", file=sys.stderr)
+    return 1 if any((totals["lost"], totals["twice"], totals["double_charged"], uncharged)) else 0
 
 
 def run_rounds(kinds: list[str], rounds: int, tasks: int, *, is_cluster: bool) -> list[Round]:
