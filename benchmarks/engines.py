@@ -25,6 +25,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import uvloop
 
 from benchmarks.nats_server import find_server, running_nats
@@ -124,8 +125,9 @@ async def embedded(batch_s: float = 0.0) -> AsyncIterator[Engine]:
             work = Worker(engine, NoModel(batch_s), concurrency=32).run()
             working = asyncio.create_task(work)
             yield engine
-            await engine.close(0)
-            await working
+            await engine.close(30)
+            working.cancel()
+            await asyncio.wait({working})
 
 
 @asynccontextmanager
@@ -239,6 +241,12 @@ async def beside_a_flood(engine: Engine, flood: int) -> dict[str, float]:
     return quantiles(took)
 
 
+def cpu_seconds() -> float:
+    """CPU time of this process and of all that it started: gateway, workers and broker."""
+    me = psutil.Process()
+    return float(sum(sum(one.cpu_times()[:2]) for one in (me, *me.children())))
+
+
 def quantiles(seconds: list[float]) -> dict[str, float]:
     ordered = sorted(seconds)
     return {
@@ -252,9 +260,13 @@ async def measure(settings: NatsSettings, *, is_quick: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, opened in (("embedded", embedded), ("jetstream", lambda *a: jetstream(settings, *a))):
         async with opened() as engine:
+            one_by_one = await one_at_a_time(engine, singles)
+            before = cpu_seconds()
+            rate = await many_at_once(engine, many)
             found[name] = {
-                "one_at_a_time": await one_at_a_time(engine, singles),
-                "tasks_per_s": round(await many_at_once(engine, many)),
+                "one_at_a_time": one_by_one,
+                "tasks_per_s": round(rate),
+                "cpu_ms_per_task": round(1e3 * (cpu_seconds() - before) / many, 3),
             }
         async with opened(BATCH_S) as engine:
             found[name]["small_tenants_beside_a_flood"] = await beside_a_flood(engine, flood)

@@ -96,8 +96,9 @@ class LocalEngine:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), drain_s)
         stopped = [job for job in self._running.values() if not self._records[job.id].is_ending]
-        for job in stopped:
+        for job in stopped:  # all at once: what ends from here on is too late
             del self._running[job.id]
+        for job in stopped:
             if self._records[job.id].has_begun:
                 with contextlib.suppress(StorageUnavailable):
                     await self._journal.excuse(job.id)
