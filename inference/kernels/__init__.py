@@ -1,5 +1,5 @@
-"""Loops over pixels that numpy cannot fuse, compiled by numba; they release the GIL.
+"""Loops over pixels that numpy cannot fuse, compiled by numba ahead of time; they release the GIL.
 
-The modules compile where they are imported and keep the machine code beside themselves, so they
-are imported where they are needed, and once at installation and at the start of the service.
+What other packages call makes the arrays; kernels, whose names begin with an underscore where they
+need more arrays than their callers know of, fill them.
 """

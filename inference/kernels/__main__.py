@@ -1,5 +1,5 @@
-"""`python -m inference.kernels`: compile all kernels, once for this machine."""
+"""`python -m inference.kernels`: have all kernels compiled for this machine, and load them."""
 
-from inference.kernels.loading import load_kernels
+from inference.kernels.library import load
 
-load_kernels()
+load()

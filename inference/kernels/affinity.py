@@ -9,16 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.compiling import (
-    byte,
-    double,
-    exact_kernel,
-    nothing,
-    place,
-    reads,
-    writes,
-)
-from inference.kernels.compiling import exact_part as part
+from inference.kernels.kernel import byte, double, place, reads, spot, writes
+from inference.kernels.kernel import exact_kernel as kernel
+from inference.kernels.kernel import exact_part as part
 
 Bytes = NDArray[np.uint8]
 Places = NDArray[np.int32]
@@ -89,16 +82,30 @@ def _add(colours: Doubles, weighted: Doubles, members: Spots, values: Doubles) -
             values[np.uintp(slot), np.uintp(number)] += value
 
 
-@exact_kernel(nothing, reads(byte, 3), reads(place, 2), double, writes(double, 2))
 def add_windows(rgb: Bytes, numbers: Places, epsilon: float, values: Doubles) -> None:
     """Add the windows that hold an unknown pixel to 25×n values, those of its 5×5 neighbours.
 
     `numbers` counts the n unknown pixels, -1 elsewhere. All is added and multiplied in the order of
     pymatting's `cf_laplacian`, so that all digits are the same.
     """
+    window = np.empty((9, 3)), np.empty((9, 3)), np.empty(9, np.int64)
+    _add_windows(rgb, numbers, epsilon, values, *window)
+
+
+@kernel(
+    *(reads(byte, 3), reads(place, 2), double, writes(double, 2)),
+    *(writes(double, 2), writes(double, 2), writes(spot, 1)),
+)
+def _add_windows(
+    rgb: Bytes,
+    numbers: Places,
+    epsilon: float,
+    values: Doubles,
+    colours: Doubles,
+    weighted: Doubles,
+    members: Spots,
+) -> None:
     height, width = numbers.shape
-    colours, weighted = np.empty((9, 3)), np.empty((9, 3))
-    members = np.empty(9, np.int64)
     for row in range(1, height - 1):
         for column in range(1, width - 1):
             if not _is_wanted(numbers, row, column):

@@ -5,22 +5,27 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.compiling import byte, integer, kernel, reads, writes
+from inference.kernels.kernel import byte, kernel, views, writes
 
 Bytes = NDArray[np.uint8]
 
 UNKNOWN = np.uint8(128)
 
 
-@kernel(writes(byte, 2), reads(byte, 2, "A"), integer, integer)
 def shrink_trimap(trimap: Bytes, width: int, height: int) -> Bytes:
     """Shrink H×W to height×width: 0 or 255 where all that lies under a pixel is, else 128.
 
     Pixels that lie under two count for both. Neither side may grow.
     """
+    result, wide = np.empty((height, width), np.uint8), trimap.shape[1]
+    _shrink_trimap(trimap, np.empty(wide, np.uint8), np.empty(wide, np.uint8), result)
+    return result
+
+
+@kernel(views(byte, 2), writes(byte, 1), writes(byte, 1), writes(byte, 2))
+def _shrink_trimap(trimap: Bytes, lowest: Bytes, highest: Bytes, result: Bytes) -> None:
     tall, wide = trimap.shape
-    lowest, highest = np.empty(wide, np.uint8), np.empty(wide, np.uint8)
-    result = np.empty((height, width), np.uint8)
+    height, width = result.shape
     for row in range(height):
         lowest[:] = 255
         highest[:] = 0
@@ -36,4 +41,3 @@ def shrink_trimap(trimap: Bytes, width: int, height: int) -> Bytes:
                 result[row, column] = 255
             else:
                 result[row, column] = 0 if high == np.uint8(0) else UNKNOWN
-    return result

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.compiling import double, integer, nothing, place, reads, writes
-from inference.kernels.compiling import exact_kernel as kernel
-from inference.kernels.compiling import exact_part as part
+from inference.kernels.kernel import byte, double, integer, place, reads, writes
+from inference.kernels.kernel import exact_kernel as kernel
+from inference.kernels.kernel import exact_part as part
 
 Places = NDArray[np.int32]
 Doubles = NDArray[np.float64]
@@ -30,11 +30,6 @@ def _sort(rows: Places, count: int) -> None:
         rows[np.uintp(slot)] = row
 
 
-@kernel(
-    integer,
-    *(reads(double, 1), reads(place, 1), reads(place, 1), double, double),
-    *(writes(double, 1), writes(place, 1), writes(place, 1)),
-)
 def factorise(
     data: Doubles,
     indices: Places,
@@ -53,14 +48,37 @@ def factorise(
     those of pymatting's `ichol`, so that all digits are the same.
     """
     count = starts.size - 1
-    size = 0
-    diagonal = np.full(count, shift)
-    column = np.zeros(count)
-    is_there = np.zeros(count, np.uint8)
-    found = np.empty(count, np.int32)
-    heads = np.full(count, np.int32(-1))  # of the list of columns that reach a row next
-    links = np.full(count, np.int32(-1))
-    nexts = np.zeros(count, np.int32)  # the entry of a column that its list is about
+    reals = np.full(count, shift), np.zeros(count)
+    is_there, found = np.zeros(count, np.uint8), np.empty(count, np.int32)
+    lists = np.full(count, -1, np.int32), np.full(count, -1, np.int32), np.zeros(count, np.int32)
+    columns = data, indices, starts, least
+    return _factorise(*columns, *reals, is_there, found, *lists, values, rows, ends)
+
+
+@kernel(
+    *(reads(double, 1), reads(place, 1), reads(place, 1), double),
+    *(writes(double, 1), writes(double, 1), writes(byte, 1), *[writes(place, 1)] * 4),
+    *(writes(double, 1), writes(place, 1), writes(place, 1)),
+    returns=integer,
+)
+def _factorise(
+    data: Doubles,
+    indices: Places,
+    starts: Places,
+    least: float,
+    diagonal: Doubles,
+    column: Doubles,
+    is_there: NDArray[np.uint8],
+    found: Places,
+    heads: Places,
+    links: Places,
+    nexts: Places,
+    values: Doubles,
+    rows: Places,
+    ends: Places,
+) -> int:
+    """`heads` and `links` list the columns that reach a row next, `nexts` by which entry."""
+    count, size = starts.size - 1, 0
     for j in range(count):
         for entry in range(starts[j], starts[j + 1]):
             if indices[entry] == j:
@@ -116,7 +134,7 @@ def factorise(
     return size
 
 
-@kernel(nothing, reads(double, 1), reads(place, 1), reads(place, 1), writes(double, 1))
+@kernel(reads(double, 1), reads(place, 1), reads(place, 1), writes(double, 1))
 def substitute(values: Doubles, rows: Places, ends: Places, vector: Doubles) -> None:
     """Divide a vector by the triangle and by its transpose, in place."""
     count = vector.size

@@ -11,10 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.compiling import byte, integer, kernel, part, reads, real, writes
+from inference.kernels.kernel import byte, integer, kernel, part, reads, real, word, writes
+from inference.kernels.resampling import repeat_ends
 
 Bytes = NDArray[np.uint8]
 Cells = NDArray[np.float32]
+Words = NDArray[np.uint16]
 
 _PULL = np.float32(0.1)  # of the larger block's colours, where 1 is that of a pixel's own
 
@@ -46,7 +48,6 @@ def _in_bytes(value: np.float32) -> np.float32:
     return min(max(value, np.float32(0)), np.float32(255))
 
 
-@kernel(writes(real, 3), reads(byte, 3), reads(byte, 2), *[integer] * 5)
 def measure_blocks(
     rgb: Bytes, alpha: Bytes, top: int, bottom: int, left: int, right: int, blocks: int
 ) -> Cells:
@@ -54,16 +55,39 @@ def measure_blocks(
 
     Mean colour times share, that of alpha squared; mean colour times the rest, alpha times rest.
     """
-    tall, wide = -(-(bottom - top) // blocks), -(-(right - left) // blocks)
     width = right - left
-    colours, opacity = np.empty(width * 3, np.uint16), np.empty(width, np.uint16)
-    result = np.empty((tall, wide, 8), np.float32)
+    result = np.empty((-(-(bottom - top) // blocks), -(-width // blocks), 8), np.float32)
+    sums = np.empty(width * 3, np.uint16), np.empty(width, np.uint16)
+    lines = rgb.reshape(len(rgb), -1)
+    _measure_blocks(lines, alpha, top, bottom, left, right, blocks, *sums, result)
+    return result
+
+
+@kernel(
+    *[reads(byte, 2)] * 2,
+    *[integer] * 5,
+    *(writes(word, 1), writes(word, 1), writes(real, 3)),
+)
+def _measure_blocks(
+    lines: Bytes,
+    alpha: Bytes,
+    top: int,
+    bottom: int,
+    left: int,
+    right: int,
+    blocks: int,
+    colours: Words,
+    opacity: Words,
+    result: Cells,
+) -> None:
+    tall, wide, _ = result.shape
+    width = right - left
     for row in range(tall):
         colours[:] = 0
         opacity[:] = 0
         first, last = top + row * blocks, min(bottom, top + (row + 1) * blocks)
         for y in range(first, last):
-            line, shares = rgb[y, left:right].reshape(width * 3), alpha[y, left:right]
+            line, shares = lines[y, 3 * left : 3 * right], alpha[y, left:right]
             for x in range(width * 3):
                 colours[x] += line[x]
             for x in range(width):
@@ -79,14 +103,19 @@ def measure_blocks(
             _keep_moments(
                 result[row, column], red, green, blue, share, (end - begin) * (last - first)
             )
-    return result
 
 
-@kernel(writes(real, 3), reads(real, 3))
 def halve(moments: Cells) -> Cells:
     """Average blocks of 2×2 cells; an odd last row or column counts twice."""
     tall, wide, _ = moments.shape
     result = np.empty(((tall + 1) // 2, (wide + 1) // 2, 8), np.float32)
+    _halve(moments, result)
+    return result
+
+
+@kernel(reads(real, 3), writes(real, 3))
+def _halve(moments: Cells, result: Cells) -> None:
+    tall, wide, _ = moments.shape
     for row in range(result.shape[0]):
         upper, lower = moments[2 * row], moments[min(2 * row + 1, tall - 1)]
         for column in range(result.shape[1]):
@@ -95,18 +124,21 @@ def halve(moments: Cells) -> Cells:
                 total = upper[left, slot] + upper[right, slot]
                 total += lower[left, slot] + lower[right, slot]
                 result[row, column, slot] = total * np.float32(0.25)
-    return result
 
 
-@kernel(writes(real, 3), reads(real, 3), reads(real, 3))
 def separate(moments: Cells, larger: Cells) -> Cells:
     """Return h×w×8, foreground and background colour in 0..255, drawn to blocks twice as large.
 
     A 2×2 system in every band; the sum of the three moments of alpha is 1.
     """
+    result = np.empty_like(moments)
+    _separate(moments, larger, np.empty((larger.shape[1] + 2, 8), np.float32), result)
+    return result
+
+
+@kernel(reads(real, 3), reads(real, 3), writes(real, 2), writes(real, 3))
+def _separate(moments: Cells, larger: Cells, line: Cells, result: Cells) -> None:
     tall, wide, _ = moments.shape
-    result = np.empty((tall, wide, 8), np.float32)
-    line = np.empty((larger.shape[1] + 2, 8), np.float32)
     for row in range(tall):
         near, far = larger[row // 2], larger[_beside(row, larger.shape[0])]
         for column in range(larger.shape[1]):
@@ -114,8 +146,7 @@ def separate(moments: Cells, larger: Cells) -> Cells:
                 line[column + 1, slot] = (
                     near[column, slot] * np.float32(0.75) + far[column, slot] * np.float32(0.25)
                 ) * _PULL
-        line[0] = line[1]
-        line[-1] = line[-2]
+        repeat_ends(line)
         for column in range(wide):
             cell, own = moments[row, column], result[row, column]
             close, beside = line[column // 2 + 1], line[column // 2 + 2 * (column % 2)]
@@ -132,4 +163,3 @@ def separate(moments: Cells, larger: Cells) -> Cells:
                 )
                 own[band] = _in_bytes((ahead * rest - behind * mixed) * scale)
                 own[4 + band] = _in_bytes((behind * front - ahead * mixed) * scale)
-    return result

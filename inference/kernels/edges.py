@@ -11,11 +11,12 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.compiling import byte, kernel, nothing, part, reads, real, writes
+from inference.kernels.kernel import byte, kernel, part, reads, real, spot, writes
 from inference.kernels.resampling import blend_rows
 
 Bytes = NDArray[np.uint8]
 Reals = NDArray[np.float32]
+Spots = NDArray[np.int64]
 
 UNCERTAIN = np.uint8(128)
 _SLOTS = 16  # 13 sums in use: a whole number of registers
@@ -81,7 +82,6 @@ def _average_windows(models: Reals, mean: Reals) -> None:
         mean[slot] = total * np.float32(1 / 9)
 
 
-@kernel(writes(real, 3), reads(byte, 3), reads(real, 2), reads(byte, 2), real)
 def fit_models(rgb: Bytes, alpha: Reals, where: Bytes, epsilon: np.float32) -> Reals:
     """Fit alpha ≈ a·I + b (I in 0..1) where it is said, not 0; return h×w×4 (a, b).
 
@@ -91,10 +91,29 @@ def fit_models(rgb: Bytes, alpha: Reals, where: Bytes, epsilon: np.float32) -> R
     """
     height, width = alpha.shape
     products = np.zeros((3, width + 4, _SLOTS), np.float32)  # of three rows, two pixels beyond
-    sums = np.zeros((width + 4, _SLOTS), np.float32)
-    total = np.empty(_SLOTS, np.float32)
+    sums, total = np.zeros((width + 4, _SLOTS), np.float32), np.empty(_SLOTS, np.float32)
     fitted = np.zeros((3, width + 2, 4), np.float32)  # of three rows of windows, one beyond
     result = np.zeros((height, width, 4), np.float32)
+    _fit_models(rgb, alpha, where, epsilon, products, sums, total, fitted, result)
+    return result
+
+
+@kernel(
+    *(reads(byte, 3), reads(real, 2), reads(byte, 2), real),
+    *(writes(real, 3), writes(real, 2), writes(real, 1), writes(real, 3), writes(real, 3)),
+)
+def _fit_models(
+    rgb: Bytes,
+    alpha: Reals,
+    where: Bytes,
+    epsilon: np.float32,
+    products: Reals,
+    sums: Reals,
+    total: Reals,
+    fitted: Reals,
+    result: Reals,
+) -> None:
+    height, width = alpha.shape
     for row in range(-2, height + 2):
         line = min(max(row, 0), height - 1)
         for x in range(width + 4):
@@ -118,26 +137,35 @@ def fit_models(rgb: Bytes, alpha: Reals, where: Bytes, epsilon: np.float32) -> R
                 _average_windows(fitted[:, x : x + 3], result[centre - 1, x])
             else:
                 result[centre - 1, x, 3] = alpha[centre - 1, x]
-    return result
 
 
-@kernel(nothing, reads(real, 3), reads(byte, 3), reads(byte, 2), writes(byte, 2))
-def evaluate_models(
-    models: NDArray[np.float32],
-    rgb: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
-    alpha: NDArray[np.uint8],
-) -> None:
+def evaluate_models(models: Reals, rgb: Bytes, labels: Bytes, alpha: Bytes) -> None:
     """Write a·I + b to the H×W alpha (He and Sun 2015): where h×w labels are 128, else the label.
 
     `models` is h×w×4: red, green, blue and what is added, in bytes; between them it is bilinear.
     """
+    wide = labels.shape[1]
+    line, starts = np.empty((wide + 2, 4), np.float32), np.empty(wide + 1, np.int64)
+    _evaluate_models(models, rgb, labels, line, starts, np.empty(wide, np.int64), alpha)
+
+
+@kernel(
+    *(reads(real, 3), reads(byte, 3), reads(byte, 2)),
+    *(writes(real, 2), writes(spot, 1), writes(spot, 1), writes(byte, 2)),
+)
+def _evaluate_models(
+    models: Reals,
+    rgb: Bytes,
+    labels: Bytes,
+    line: Reals,
+    starts: Spots,
+    middles: Spots,
+    alpha: Bytes,
+) -> None:
+    """`starts` and `middles` take where each label's pixels begin, and where those of its right."""
     height, width = alpha.shape
     tall, wide = labels.shape
     down, across = tall / height, np.float32(wide / width)
-    line = np.empty((wide + 2, 4), np.float32)
-    starts = np.empty(wide + 1, np.int64)  # where each label's pixels begin
-    middles = np.empty(wide, np.int64)
     for cell in range(wide + 1):
         starts[cell] = max(0, -((wide - 2 * cell * width) // (2 * wide)))
     for cell in range(wide):

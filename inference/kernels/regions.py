@@ -9,7 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.compiling import byte, integer, kernel, nothing, part, reads, types, writes
+from inference.kernels.kernel import (
+    byte,
+    integer,
+    kernel,
+    part,
+    reads,
+    spot,
+    word,
+    writes,
+)
 
 Bytes = NDArray[np.uint8]
 Whole = NDArray[np.int64]
@@ -23,13 +32,15 @@ def _root(parents: Whole, run: int) -> int:
     return run
 
 
-@part
-def _find_runs(mask: Bytes, low: int, high: int) -> Whole:
-    """Return n×3: row, first column, and the column after the last."""
+@kernel(reads(byte, 2), integer, integer, writes(spot, 2), writes(spot, 1))
+def _find_runs(mask: Bytes, low: int, high: int, runs: Whole, progress: Whole) -> None:
+    """Write row, first column, and the column after the last, for as many rows as there is room.
+
+    `progress` is the row to begin with and how many runs there are before it.
+    """
     height, width = mask.shape
-    runs = np.empty((height, 3), np.int64)
-    count = 0
-    for y in range(height):
+    y, count = progress[0], progress[1]
+    while y < height and count + (width + 1) // 2 <= len(runs):
         x = 0
         while x < width:
             while x < width and not low <= mask[y, x] <= high:
@@ -38,18 +49,18 @@ def _find_runs(mask: Bytes, low: int, high: int) -> Whole:
             while x < width and low <= mask[y, x] <= high:
                 x += 1
             if x > first:
-                if count == len(runs):
-                    runs = np.concatenate((runs, np.empty_like(runs)))
                 runs[count, 0], runs[count, 1], runs[count, 2] = y, first, x
                 count += 1
-    return runs[:count]
+        y += 1
+    progress[0], progress[1] = y, count
 
 
 @part
-def _join_runs(runs: Whole) -> Whole:
-    """Return each run's parent: the first run of all that hang together is its own."""
-    parents = np.arange(len(runs))
+def _join_runs(runs: Whole, parents: Whole) -> None:
+    """Write each run's parent: the first run of all that hang together is its own."""
     above = 0
+    for run in range(len(runs)):
+        parents[run] = run
     for run in range(len(runs)):
         while runs[above, 0] < runs[run, 0] - 1 or (
             runs[above, 0] == runs[run, 0] - 1 and runs[above, 2] < runs[run, 1]
@@ -60,27 +71,35 @@ def _join_runs(runs: Whole) -> Whole:
             first, second = _root(parents, run), _root(parents, other)
             parents[max(first, second)] = min(first, second)
             other += 1
-    return parents
 
 
-@kernel(
-    types.Tuple((writes(types.int64, 2), writes(types.int64, 1), writes(types.int64, 1))),
-    *(reads(byte, 2), integer, integer),
-)
 def find_parts(mask: Bytes, low: int, high: int) -> tuple[Whole, Whole, Whole]:
     """Find the connected parts whose pixels lie from low to high.
 
     Returns n×4 runs (row, first column, column after the last, number of its part), and of each
     part how many pixels it has and the highest value in it.
     """
-    found = _find_runs(mask, low, high)
-    parents = _join_runs(found)
-    runs = np.empty((len(found), 4), np.int64)
-    sizes, peaks = np.zeros(len(found), np.int64), np.zeros(len(found), np.int64)
+    height, width = mask.shape
+    runs, progress = np.empty((height + width, 4), np.int64), np.zeros(2, np.int64)
+    while True:
+        _find_runs(mask, low, high, runs, progress)
+        if progress[0] == height:
+            break
+        runs = np.concatenate((runs, np.empty_like(runs)))
+    runs = runs[: progress[1]]
+    parents = np.empty(len(runs), np.int64)
+    sizes, peaks = np.zeros(len(runs), np.int64), np.zeros(len(runs), np.int64)
+    count = _measure_parts(mask, runs, parents, sizes, peaks)
+    return runs.copy(), sizes[:count].copy(), peaks[:count].copy()
+
+
+@kernel(reads(byte, 2), *[writes(spot, 2)], *[writes(spot, 1)] * 3, returns=integer)
+def _measure_parts(mask: Bytes, runs: Whole, parents: Whole, sizes: Whole, peaks: Whole) -> int:
+    """Number the parts, in the runs' last column, and measure them; return how many there are."""
+    _join_runs(runs, parents)
     count = 0
-    for run in range(len(found)):
-        y, first, last = found[run]
-        runs[run, 0], runs[run, 1], runs[run, 2] = y, first, last
+    for run in range(len(runs)):
+        y, first, last = runs[run, 0], runs[run, 1], runs[run, 2]
         root = _root(parents, run)
         if root == run:
             runs[run, 3] = count
@@ -90,10 +109,10 @@ def find_parts(mask: Bytes, low: int, high: int) -> tuple[Whole, Whole, Whole]:
         sizes[number] += last - first
         for x in range(first, last):
             peaks[number] = max(peaks[number], mask[y, x])
-    return runs, sizes[:count].copy(), peaks[:count].copy()
+    return count
 
 
-@kernel(nothing, writes(byte, 2), reads(types.int64, 2), reads(byte, 1), *[integer] * 4)
+@kernel(writes(byte, 2), reads(spot, 2), reads(byte, 1), *[integer] * 4)
 def fill_parts(
     mask: Bytes, runs: Whole, chosen: Bytes, value: int, reach: int, low: int, high: int
 ) -> None:
@@ -110,12 +129,16 @@ def fill_parts(
                     mask[row, x] = value
 
 
-@kernel(writes(byte, 2), reads(byte, 2))
 def smooth(mask: Bytes) -> Bytes:
     """Blur with the 3×3 binomial; beyond the frame lie its edge pixels."""
-    height, width = mask.shape
-    line = np.empty(width + 2, np.uint16)
     result = np.empty_like(mask)
+    _smooth(mask, np.empty(mask.shape[1] + 2, np.uint16), result)
+    return result
+
+
+@kernel(reads(byte, 2), writes(word, 1), writes(byte, 2))
+def _smooth(mask: Bytes, line: NDArray[np.uint16], result: Bytes) -> None:
+    height, width = mask.shape
     for y in range(height):
         above, here, below = mask[max(y - 1, 0)], mask[y], mask[min(y + 1, height - 1)]
         for x in range(width):
@@ -124,4 +147,3 @@ def smooth(mask: Bytes) -> Bytes:
         for x in range(width):
             total = line[x] + np.uint16(2) * line[x + 1] + line[x + 2]
             result[y, x] = np.uint8((total + np.uint16(8)) >> np.uint16(4))
-    return result

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.compiling import (
+from inference.kernels.kernel import (
     double,
     integer,
     kernel,
-    nothing,
     part,
     place,
     reads,
@@ -25,7 +24,7 @@ FOUND, REST, COURSE, SCALE, IMAGE = range(5)
 _BAND = reads(real, 2), reads(place, 2), integer, writes(real, 1), writes(real, 2)
 
 
-@kernel(nothing, *_BAND)
+@kernel(*_BAND)
 def multiply(values: Reals, runs: Places, stride: int, plane: Reals, state: Reals) -> None:
     """Write the matrix times the course to the image.
 
@@ -37,7 +36,8 @@ def multiply(values: Reals, runs: Places, stride: int, plane: Reals, state: Real
     course, image = state[COURSE], state[IMAGE]
     for run in range(runs.shape[0]):
         first, last, begin = runs[run, 0], runs[run, 1], runs[run, 2]
-        plane[begin : begin + last - first] = course[first:last]
+        for pixel in range(last - first):
+            plane[np.uintp(begin + pixel)] = course[np.uintp(first + pixel)]
     for run in range(runs.shape[0]):
         first, last, begin = np.intp(runs[run, 0]), np.intp(runs[run, 1]), np.intp(runs[run, 2])
         for pixel in range(last - first):
@@ -52,9 +52,9 @@ def multiply(values: Reals, runs: Places, stride: int, plane: Reals, state: Real
 
 
 @part
-def _dot(first: Reals, second: Reals) -> float:
+def _dot(first: Reals, second: Reals, lanes: Doubles) -> float:
     """Sum products in eight lanes, so that they are summed at once."""
-    lanes = np.zeros(8, np.float64)
+    lanes[:] = 0
     stop = first.size // 8 * 8
     for pixel in range(0, stop, 8):
         for lane in range(8):
@@ -64,7 +64,6 @@ def _dot(first: Reals, second: Reals) -> float:
     return float(lanes.sum())
 
 
-@kernel(double, *_BAND, double, double, integer)
 def descend(
     values: Reals,
     runs: Places,
@@ -79,18 +78,34 @@ def descend(
 
     Jacobi's preconditioner. The first arguments are those of `multiply`.
     """
+    lanes = np.empty(8)
+    return _descend(values, runs, stride, plane, state, energy, enough, rounds, lanes)
+
+
+@kernel(*_BAND, double, double, integer, writes(double, 1), returns=double)
+def _descend(
+    values: Reals,
+    runs: Places,
+    stride: int,
+    plane: Reals,
+    state: Reals,
+    energy: float,
+    enough: float,
+    rounds: int,
+    lanes: Doubles,
+) -> float:
     found, rest, course, scale, image = state[0], state[1], state[2], state[3], state[4]
     for _ in range(rounds):
         multiply(values, runs, stride, plane, state)
-        step = np.float32(energy / max(_dot(course, image), 1e-30))
+        step = np.float32(energy / max(_dot(course, image, lanes), 1e-30))
         for pixel in range(found.size):
             found[pixel] += step * course[pixel]
             rest[pixel] -= step * image[pixel]
             image[pixel] = scale[pixel] * rest[pixel]
-        if _dot(rest, rest) <= enough:
+        if _dot(rest, rest, lanes) <= enough:
             return 0.0
         before = energy
-        energy = _dot(rest, image)
+        energy = _dot(rest, image, lanes)
         share = np.float32(energy / max(before, 1e-30))
         for pixel in range(found.size):
             course[pixel] = image[pixel] + share * course[pixel]

@@ -7,7 +7,22 @@ from math import floor
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.compiling import byte, integer, kernel, nothing, part, reads, real, writes
+from inference.kernels.kernel import (
+    byte,
+    count,
+    integer,
+    kernel,
+    part,
+    reads,
+    real,
+    views,
+    word,
+    writes,
+)
+
+Bytes = NDArray[np.uint8]
+Cells = NDArray[np.float32]
+Counts = NDArray[np.uint32]
 
 
 @part
@@ -16,20 +31,26 @@ def _first_under(cell: int, pixels: int, cells: int) -> int:
     return (2 * cell * pixels + cells) // (2 * cells)
 
 
-@kernel(writes(byte, 3), reads(byte, 3), integer, integer)
-def average(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def average(rgb: Bytes, width: int, height: int) -> Bytes:
     """Shrink H×W×3 to height×width×3: the mean of all whose centres lie under each pixel.
 
     Neither side may grow.
     """
-    tall, wide, _ = rgb.shape
-    sums = np.empty(wide * 3, np.uint32)
     result = np.empty((height, width, 3), np.uint8)
+    lines = rgb.reshape(rgb.shape[0], -1)
+    _average(lines, np.empty(lines.shape[1], np.uint32), result)
+    return result
+
+
+@kernel(reads(byte, 2), writes(count, 1), writes(byte, 3))
+def _average(lines: Bytes, sums: Counts, result: Bytes) -> None:
+    height, width, _ = result.shape
+    tall, wide = len(lines), lines.shape[1] // 3
     for row in range(height):
         top, bottom = _first_under(row, tall, height), _first_under(row + 1, tall, height)
         sums[:] = 0
         for y in range(top, bottom):
-            line = rgb[y].reshape(wide * 3)
+            line = lines[y]
             for x in range(wide * 3):
                 sums[x] += line[x]
         for column in range(width):
@@ -43,31 +64,41 @@ def average(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8
             result[row, column, 0] = np.uint8(red * unit + half)
             result[row, column, 1] = np.uint8(green * unit + half)
             result[row, column, 2] = np.uint8(blue * unit + half)
+
+
+def soften(rgb: Bytes) -> Bytes:
+    """Blur H×W×3 by an eighth of each neighbour: an average then becomes one under a triangle."""
+    result = np.empty_like(rgb)
+    _soften(rgb, np.empty((rgb.shape[1] + 2) * 3, np.uint16), result.reshape(len(rgb), -1))
     return result
 
 
-@kernel(writes(byte, 3), reads(byte, 3))
-def soften(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Blur H×W×3 by an eighth of each neighbour: an average then becomes one under a triangle."""
+@kernel(reads(byte, 3), writes(word, 1), writes(byte, 2))
+def _soften(rgb: Bytes, line: NDArray[np.uint16], result: Bytes) -> None:
     tall, wide, _ = rgb.shape
-    line = np.empty((wide + 2) * 3, np.uint16)
-    result = np.empty_like(rgb)
     for row in range(tall):
         above, below = rgb[max(row - 1, 0)], rgb[min(row + 1, tall - 1)]
         for x in range(wide):
             for band in range(3):
                 near = np.uint16(6) * rgb[row, x, band]
                 line[3 * x + 3 + band] = near + above[x, band] + below[x, band]
-        line[:3], line[-3:] = line[3:6], line[-6:-3]
-        into = result[row].reshape(wide * 3)
+        for band in range(3):
+            line[band], line[band - 3] = line[band + 3], line[band - 6]
+        into = result[row]
         for place in range(wide * 3):
             total = np.uint16(6) * line[place + 3] + line[place] + line[place + 6]
             into[place] = np.uint8((total + np.uint16(32)) >> np.uint16(6))
-    return result
 
 
 @part
-def blend_rows(grid: NDArray[np.float32], position: float, line: NDArray[np.float32]) -> None:
+def repeat_ends(line: Cells) -> None:
+    """Write the first and last samples of w×c again, one place further out."""
+    for band in range(line.shape[1]):
+        line[0, band], line[-1, band] = line[1, band], line[-2, band]
+
+
+@part
+def blend_rows(grid: Cells, position: float, line: Cells) -> None:
     """Write the row of an h×w×c grid at a position to a line of w+2 samples, the ends twice."""
     tall, wide, bands = grid.shape
     above = floor(position)
@@ -76,28 +107,43 @@ def blend_rows(grid: NDArray[np.float32], position: float, line: NDArray[np.floa
     for x in range(wide):
         for band in range(bands):
             line[x + 1, band] = upper[x, band] + far * (lower[x, band] - upper[x, band])
-    line[0] = line[1]
-    line[wide + 1] = line[wide]
+    repeat_ends(line)
 
 
-@kernel(writes(real, 3), reads(byte, 3), reads(byte, 2), reads(byte, 2, "A"), integer, integer)
-def average_ground(
-    rgb: NDArray[np.uint8], mask: NDArray[np.uint8], own: NDArray[np.uint8], faint: int, blocks: int
-) -> NDArray[np.float32]:
+def average_ground(rgb: Bytes, mask: Bytes, own: Bytes, faint: int, blocks: int) -> Cells:
     """Return h×w×4: mean colour of the ground in blocks of pixels, and which share is ground.
 
     Ground is where the mask is at most `faint` and the picture's own alpha is not 0.
     """
     height, width = mask.shape
-    tall, wide = -(-height // blocks), -(-width // blocks)
+    result = np.zeros((-(-height // blocks), -(-width // blocks), 4), np.float32)
     sums, counts = np.empty(width * 3, np.uint32), np.empty(width, np.uint32)
-    result = np.zeros((tall, wide, 4), np.float32)
+    _average_ground(rgb.reshape(height, -1), mask, own, faint, blocks, sums, counts, result)
+    return result
+
+
+@kernel(
+    *(reads(byte, 2), reads(byte, 2), views(byte, 2), integer, integer),
+    *(writes(count, 1), writes(count, 1), writes(real, 3)),
+)
+def _average_ground(
+    lines: Bytes,
+    mask: Bytes,
+    own: Bytes,
+    faint: int,
+    blocks: int,
+    sums: Counts,
+    counts: Counts,
+    result: Cells,
+) -> None:
+    height, width = mask.shape
+    tall, wide, _ = result.shape
     for row in range(tall):
         sums[:] = 0
         counts[:] = 0
         first, last = row * blocks, min(height, (row + 1) * blocks)
         for y in range(first, last):
-            line, shares, opacity = rgb[y].reshape(width * 3), mask[y], own[y]
+            line, shares, opacity = lines[y], mask[y], own[y]
             x = 0
             while x < width:
                 while x < width and (shares[x] > faint or opacity[x] == 0):
@@ -108,25 +154,31 @@ def average_ground(
                 some, values = sums[3 * begin : 3 * x], line[3 * begin : 3 * x]
                 for place in range(3 * (x - begin)):
                     some[place] += values[place]
-                counts[begin:x] += np.uint32(1)
+                for place in range(begin, x):
+                    counts[place] += np.uint32(1)
         for column in range(wide):
             begin, end = column * blocks, min(width, (column + 1) * blocks)
-            cell, count = result[row, column], 0
+            cell, found = result[row, column], 0
             for x in range(begin, end):
-                count += counts[x]
+                found += counts[x]
                 for band in range(3):
                     cell[band] += np.float32(sums[3 * x + band])
             for band in range(3):
-                cell[band] /= np.float32(max(count, 1))
-            cell[3] = np.float32(count / ((end - begin) * (last - first)))
-    return result
+                cell[band] /= np.float32(max(found, 1))
+            cell[3] = np.float32(found / ((end - begin) * (last - first)))
 
 
-@kernel(writes(real, 3), reads(real, 3))
-def halve_known(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+def halve_known(cells: Cells) -> Cells:
     """Average blocks of 2×2 of h×w×4, by their last, the share that is known; it is summed to 1."""
     tall, wide, _ = cells.shape
     result = np.zeros(((tall + 1) // 2, (wide + 1) // 2, 4), np.float32)
+    _halve_known(cells, result)
+    return result
+
+
+@kernel(reads(real, 3), writes(real, 3))
+def _halve_known(cells: Cells, result: Cells) -> None:
+    tall, wide, _ = cells.shape
     for row in range(result.shape[0]):
         for column in range(result.shape[1]):
             into = result[row, column]
@@ -139,14 +191,16 @@ def halve_known(cells: NDArray[np.float32]) -> NDArray[np.float32]:
             for band in range(3):
                 into[band] /= max(into[3], np.float32(1e-6))
             into[3] = min(into[3], np.float32(1))
-    return result
 
 
-@kernel(nothing, writes(real, 3), reads(real, 3))
-def fill_unknown(cells: NDArray[np.float32], larger: NDArray[np.float32]) -> None:
+def fill_unknown(cells: Cells, larger: Cells) -> None:
     """Complete h×w×4 by what blocks twice as large say, bilinear (push and pull, Gortler 1996)."""
+    _fill_unknown(cells, larger, np.empty((larger.shape[1] + 2, 4), np.float32))
+
+
+@kernel(writes(real, 3), reads(real, 3), writes(real, 2))
+def _fill_unknown(cells: Cells, larger: Cells, line: Cells) -> None:
     tall, wide, _ = cells.shape
-    line = np.empty((larger.shape[1] + 2, 4), np.float32)
     for row in range(tall):
         blend_rows(larger, (row + 0.5) / 2 - 0.5, line)
         for column in range(wide):

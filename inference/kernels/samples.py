@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.compiling import byte, kernel, part, place, reads, real, writes
+from inference.kernels.kernel import byte, kernel, part, place, reads, real, spot, writes
 
 Bytes = NDArray[np.uint8]
 Places = NDArray[np.int32]
@@ -26,11 +26,13 @@ _COLUMN = (1 << _BITS) - 1
 
 
 @part
-def _look(trimap: Bytes, numbers: Places, known: int, is_upward: bool, seen: Spots) -> None:
+def _look(
+    trimap: Bytes, numbers: Places, known: int, is_upward: bool, rows: Spots, seen: Spots
+) -> None:
     """Write for each unknown pixel the places of what is met to one side and in three rows."""
     height, width = trimap.shape
-    before = np.full((width + 2, 4), -1, np.int64)
-    here = before.copy()
+    before, here = rows[0], rows[1]
+    rows[:] = -1
     base = 4 if is_upward else 0
     for line in range(height):
         y = height - 1 - line if is_upward else line
@@ -113,7 +115,6 @@ def _ask_neighbours(
                 _try(rgb, y << _BITS | x, pairs[number], other[0], other[1], result[number])
 
 
-@kernel(writes(real, 2), reads(byte, 3), reads(byte, 2), reads(place, 2), reads(place, 1))
 def find_samples(rgb: Bytes, trimap: Bytes, numbers: Places, spots: Places) -> Reals:
     """Return n×6 for the n unknown pixels of an h×w trimap of 0, 255 and others.
 
@@ -122,12 +123,32 @@ def find_samples(rgb: Bytes, trimap: Bytes, numbers: Places, spots: Places) -> R
     unknown pixels' places y·w + x, `numbers` is h×w: their order, -1 elsewhere. Both kinds of known
     pixels must occur.
     """
+    rows = np.empty((2, trimap.shape[1] + 2, 4), np.int64)
+    seen = np.empty((2, spots.size, _DIRECTIONS), np.int64)
+    pairs, result = np.empty((spots.size, 2), np.int64), np.empty((spots.size, 6), np.float32)
+    _find_samples(rgb, trimap, numbers, spots, rows, seen, pairs, result)
+    return result
+
+
+@kernel(
+    *(reads(byte, 3), reads(byte, 2), reads(place, 2), reads(place, 1)),
+    *(writes(spot, 3), writes(spot, 3), writes(spot, 2), writes(real, 2)),
+)
+def _find_samples(
+    rgb: Bytes,
+    trimap: Bytes,
+    numbers: Places,
+    spots: Places,
+    rows: Spots,
+    seen: Spots,
+    pairs: Spots,
+    result: Reals,
+) -> None:
     height, width = trimap.shape
-    ahead = np.empty((spots.size, _DIRECTIONS), np.int64)
-    behind = np.empty((spots.size, _DIRECTIONS), np.int64)
+    ahead, behind = seen[0], seen[1]
     for is_upward in (False, True):
-        _look(trimap, numbers, _FOREGROUND, is_upward, ahead)
-        _look(trimap, numbers, _BACKGROUND, is_upward, behind)
+        _look(trimap, numbers, _FOREGROUND, is_upward, rows, ahead)
+        _look(trimap, numbers, _BACKGROUND, is_upward, rows, behind)
     any_front, any_back = 0, 0
     for y in range(height):
         for x in range(width):
@@ -135,8 +156,6 @@ def find_samples(rgb: Bytes, trimap: Bytes, numbers: Places, spots: Places) -> R
                 any_front = y << _BITS | x
             elif trimap[y, x] == _BACKGROUND:
                 any_back = y << _BITS | x
-    pairs = np.empty((spots.size, 2), np.int64)
-    result = np.empty((spots.size, 6), np.float32)
     for number in range(spots.size):
         y, x = spots[number] // width, spots[number] % width
         spot, pair, own = y << _BITS | x, pairs[number], result[number]
@@ -152,4 +171,3 @@ def find_samples(rgb: Bytes, trimap: Bytes, numbers: Places, spots: Places) -> R
                 _try(rgb, spot, pair, ahead[number, direction], pair[1], own)
     _ask_neighbours(rgb, numbers, spots, pairs, False, result)
     _ask_neighbours(rgb, numbers, spots, pairs, True, result)
-    return result

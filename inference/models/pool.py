@@ -40,6 +40,7 @@ class LoadedNet(Protocol):
         deadline: float | None = None,
         *,
         gone: Callable[[], bool] = never,
+        is_behind: bool = False,
     ) -> NDArray[Any]:
         """Run one item."""
         ...
@@ -84,10 +85,11 @@ class Net:
         deadline: float | None = None,
         *,
         gone: Callable[[], bool] = never,
+        is_behind: bool = False,
     ) -> NDArray[Any]:
         """Return the model's output for one item; raises what Batcher.run raises."""
         async with self.pool.lease(self.row) as net:
-            return await net.run(item, deadline=deadline, gone=gone)
+            return await net.run(item, deadline=deadline, gone=gone, is_behind=is_behind)
 
 
 class ModelPool:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference.kernels.resampling import average
 from inference.models.row import Row
 from protocol.errors import InferenceFailed
 
@@ -107,8 +108,6 @@ def _resize(rgb: Bytes, row: Row) -> Bytes:
         return rgb
     is_smaller = width <= rgb.shape[1] and height <= rgb.shape[0]
     if row.resize == "area" and is_smaller:
-        from inference.kernels.resampling import average
-
         return average(np.ascontiguousarray(rgb), width, height)
     how = _FILTERS["bilinear" if row.resize == "area" else row.resize]
     return np.asarray(Image.fromarray(rgb).resize(size, how))

@@ -17,7 +17,8 @@ from inference.sessions.buckets import Bucket, Buffers, Tensor
 from protocol.errors import InferenceFailed, OutOfMemory
 
 _NO_MEMORY = re.compile(
-    r"out of memory|failed to allocate|bad[_ ]alloc|alloc_failed|MemoryAllocation", re.IGNORECASE
+    r"out of memory|failed to allocate|bad[_ ]alloc|alloc(ation)?_failed|MemoryAllocation",
+    re.IGNORECASE,
 )
 _log = logging.getLogger(__name__)
 

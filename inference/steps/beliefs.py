@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.kernels import samples
 from inference.steps.laplacian import Band
 from inference.steps.trimap import BACKGROUND, FOREGROUND
 
@@ -45,8 +46,6 @@ def believe(rgb: Bytes, band: Band, mask: Bytes) -> Beliefs:
 
 
 def _believe_colours(rgb: Bytes, band: Band) -> Beliefs:
-    from inference.kernels import samples
-
     found = samples.find_samples(np.ascontiguousarray(rgb), band.trimap, band.numbers, band.spots).T
     to_front, to_back = found[samples.TO_FRONT], found[samples.TO_BACK]
     width = to_front + to_back

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from inference.kernels.laying import lay_over_ground
+from inference.kernels.resampling import average_ground, fill_unknown, halve_known
 from inference.picture import Picture
 from inference.steps.compose import own_alpha
 from inference.steps.foreground import NO_COLOURS, estimate_colours
@@ -44,8 +46,6 @@ def blur_background(picture: Picture, mask: Bytes, scale: int, *, preserve_alpha
 
 def _lay_over(rgb: Bytes, alpha: Bytes, ground: Grid, shrink: int, *, is_mixed: bool) -> Bytes:
     """Lay colours, which may hold some of their old background on soft edges, over the ground."""
-    from inference.kernels.composing import lay_over_ground
-
     rgb, alpha = np.ascontiguousarray(rgb), np.ascontiguousarray(alpha)
     colours = estimate_colours(rgb, alpha) if is_mixed else NO_COLOURS
     own = np.broadcast_to(np.uint8(255 if is_mixed else 0), alpha.shape)
@@ -59,8 +59,6 @@ def blurred_ground(picture: Picture, mask: Bytes, scale: int) -> tuple[Grid, int
 
     And how many pixels a side each of its pixels stands for; between them it is bilinear.
     """
-    from inference.kernels.resampling import average_ground, fill_unknown, halve_known
-
     height, width = picture.height, picture.width
     sigma = _SIGMA_SHARE[scale] * sqrt(height * width)
     shrink = max(1, min(int(sigma / _SIGMA_SMALL), height, width))

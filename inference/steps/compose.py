@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.kernels import composing, laying
 from inference.picture import Picture
-from inference.steps.foreground import estimate_colours
+from inference.steps.foreground import EdgeColours, estimate_colours
 
 Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -64,20 +65,24 @@ def cut_out(picture: Picture, alpha: Bytes, place: Place | None = None) -> Pictu
 
     `place` is the part of the picture that is wanted; it may reach beyond the picture.
     """
-    rgba = _cut(picture, alpha, place or Place(0, 0, picture.width, picture.height))
+    place = place or Place(0, 0, picture.width, picture.height)
+    rgba = np.empty((place.height, place.width, 4), np.uint8)
+    _Cut.of(picture, alpha).write(place.top, place.left, rgba)
     return Picture(rgba[..., :3], rgba[..., 3])
 
 
 def paint_behind(picture: Picture, alpha: Bytes, rgba: ColourAlpha) -> Picture:
     """Cut out the subject and lay a colour (all 0..255) behind it and its soft edges."""
-    from inference.kernels.composing import lay_over_colour
-
-    cut = _cut(picture, alpha, Place(0, 0, picture.width, picture.height))
+    cut = _Cut.of(picture, alpha)
     behind = np.array(rgba if rgba[3] else (0, 0, 0, 0), np.uint8)
     if rgba[3] == 255:
-        return Picture(_lay_over(cut, alpha, behind))
-    lay_over_colour(cut, np.ascontiguousarray(alpha), behind, cut)
-    return Picture(cut[..., :3], cut[..., 3])
+        result = np.empty_like(cut.rgb)
+        laying.paint_behind(*cut.parts, behind, result)
+        return Picture(result)
+    whole = np.empty((*cut.alpha.shape, 4), np.uint8)
+    cut.write(0, 0, whole)
+    laying.lay_over_colour(whole, cut.alpha, behind, whole)
+    return Picture(whole[..., :3], whole[..., 3])
 
 
 def flatten(picture: Picture, rgb: Colour = _WHITE) -> Picture:
@@ -95,27 +100,36 @@ def own_alpha(picture: Picture) -> Bytes:
     return np.broadcast_to(np.uint8(255), (picture.height, picture.width))
 
 
-def _cut(picture: Picture, alpha: Bytes, place: Place) -> Bytes:
-    """Return h×w×4: true foreground colours, except where the picture's own alpha is soft.
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A cut-out to be written: true foreground colours, but where the picture's alpha is soft.
 
     Straight colours under an alpha of the picture's own hold no background any more.
     """
-    from inference.kernels import composing
 
-    rgb, alpha = np.ascontiguousarray(picture.rgb), np.ascontiguousarray(alpha)
-    colours = estimate_colours(rgb, alpha)
-    rgba = np.empty((place.height, place.width, 4), np.uint8)
-    composing.cut_out(
-        *(rgb, alpha, own_alpha(picture), colours.cells, colours.grid),
-        *(place.top, place.left, rgba),
-    )
-    return rgba
+    rgb: Bytes
+    alpha: Bytes
+    own: Bytes
+    colours: EdgeColours
+
+    @classmethod
+    def of(cls, picture: Picture, alpha: Bytes) -> _Cut:
+        """Estimate the colours of its soft edges."""
+        rgb, alpha = np.ascontiguousarray(picture.rgb), np.ascontiguousarray(alpha)
+        return cls(rgb, alpha, own_alpha(picture), estimate_colours(rgb, alpha))
+
+    @property
+    def parts(self) -> tuple[Bytes, Bytes, Bytes, NDArray[np.float32], tuple[int, int, int]]:
+        """All that its kernels take."""
+        return self.rgb, self.alpha, self.own, self.colours.cells, self.colours.grid
+
+    def write(self, top: int, left: int, out: Bytes) -> None:
+        """Write h×w×4, the part of the cut-out that begins at a place."""
+        composing.cut_out(*self.parts, top, left, out)
 
 
 def _lay_over(colours: Bytes, alpha: Bytes, behind: Bytes) -> Bytes:
     """Lay H×W×3 or 4 colours over an opaque one."""
-    from inference.kernels.composing import lay_over_colour
-
     result = np.empty((*alpha.shape, 3), np.uint8)
-    lay_over_colour(colours, alpha, behind, result)
+    laying.lay_over_colour(colours, alpha, behind, result)
     return result

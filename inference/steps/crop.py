@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.kernels.regions import fill_parts, find_parts
 from inference.picture import Picture
 from inference.steps.compose import Place, cut_out
 from inference.steps.mask import find_box
@@ -25,8 +26,6 @@ def clear_haze(mask: Bytes) -> Bytes:
 
     A crop follows the last visible pixel, so one speck would spoil it.
     """
-    from inference.kernels.regions import fill_parts, find_parts
-
     visible = np.where(mask > _FAINT, mask, np.uint8(0))
     runs, sizes, peaks = find_parts(visible, _FAINT + 1, 255)
     if sizes.size > 1:

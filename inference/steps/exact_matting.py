@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.kernels.cholesky import FULL, factorise, substitute
 from inference.steps.laplacian import Band, assemble
 from protocol.errors import MattingFailed
 
@@ -53,8 +54,6 @@ def solve_exactly(rgb: Bytes, trimap: Bytes, check_deadline: CheckDeadline) -> R
 
 def _factorise(matrix: csr_matrix, check_deadline: CheckDeadline) -> Callable[[Reals], None]:
     """Return what applies the preconditioner to a vector, in place."""
-    from inference.kernels.cholesky import FULL, factorise, substitute
-
     # Pages that are never written to cost no memory.
     values, rows = np.empty(_FILL * matrix.nnz), np.empty(_FILL * matrix.nnz, np.int32)
     for shift in _SHIFTS:

@@ -13,6 +13,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.kernels.colours import halve, measure_blocks, separate
+
 Bytes = NDArray[np.uint8]
 
 _WORKING_PIXELS = 64_000
@@ -33,8 +35,6 @@ NO_COLOURS = EdgeColours(np.zeros((1, 1, 8), np.float32), (0, 0, 1))
 
 def estimate_colours(rgb: Bytes, alpha: Bytes) -> EdgeColours:
     """Estimate what H×W×3 pixels mix wherever alpha is 1..254."""
-    from inference.kernels.colours import halve, measure_blocks, separate
-
     soft = (alpha - np.uint8(1)) < np.uint8(254)
     rows = np.flatnonzero(soft.any(axis=1))
     if rows.size == 0:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.kernels.affinity import SLOTS, add_windows
 from inference.steps.trimap import BACKGROUND, FOREGROUND
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ class MattingSystem:
 
 def assemble(rgb: NDArray[np.uint8], band: Band, *, epsilon: float = EPSILON) -> MattingSystem:
     """Build the system of an h×w picture."""
-    from inference.kernels.affinity import SLOTS, add_windows
-
     values = np.zeros((SLOTS, band.spots.size))
     add_windows(np.ascontiguousarray(rgb), band.numbers, epsilon, values)
     pull = np.zeros(band.spots.size)

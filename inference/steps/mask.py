@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.kernels.regions import fill_parts, find_parts, smooth
+
 Bytes = NDArray[np.uint8]
 
 _SPECK_SHARE = 0.0005  # of the picture's pixels
@@ -49,8 +51,6 @@ def refine_mask(alpha: Bytes) -> Bytes:
 
     Specks and pinholes are connected regions below 0.05 % of the picture.
     """
-    from inference.kernels.regions import smooth
-
     cleaned = alpha.copy()
     smallest = alpha.size * _SPECK_SHARE
     _fill_small_parts(cleaned, smallest, seen=(_FAINT + 1, 255), skirt=(0, _FAINT), value=0)
@@ -64,8 +64,6 @@ def _fill_small_parts(
     mask: Bytes, smallest: float, *, seen: tuple[int, int], skirt: tuple[int, int], value: int
 ) -> None:
     """Set connected parts of fewer pixels than `smallest` to a value, and their soft edges."""
-    from inference.kernels.regions import fill_parts, find_parts
-
     runs, sizes, _peaks = find_parts(mask, *seen)
     is_small = sizes < smallest
     if is_small.any():

@@ -15,6 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.kernels.bands import shrink_trimap
+from inference.kernels.edges import evaluate_models, fit_models
 from inference.steps.beliefs import believe
 from inference.steps.exact_matting import solve_exactly
 from inference.steps.laplacian import Band, assemble
@@ -100,9 +102,6 @@ def _span(places: NDArray[np.intp], length: int) -> slice:
 
 def _solve_fast(rgb: Bytes, trimap: Bytes, mask: Bytes, check_deadline: CheckDeadline) -> Bytes:
     """Return H×W alpha that counts where the trimap is unknown."""
-    from inference.kernels.bands import shrink_trimap
-    from inference.kernels.edges import evaluate_models, fit_models
-
     height, width = trimap.shape
     factor = _shrink_factor(int((trimap == UNKNOWN).sum()), trimap.size)
     small_width, small_height = max(1, round(width / factor)), max(1, round(height / factor))

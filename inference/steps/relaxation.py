@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.kernels import relaxation as steps
 from inference.steps.beliefs import Beliefs
 from inference.steps.laplacian import Band, MattingSystem
 
@@ -24,8 +25,6 @@ def relax(system: MattingSystem, beliefs: Beliefs, check_deadline: Callable[[], 
     By conjugate gradients from the beliefs on, in single precision, with the diagonal as
     preconditioner: the beliefs make the system well conditioned. May raise what the check raises.
     """
-    from inference.kernels import relaxation as steps
-
     values = system.values.astype(np.float32)
     values[12] += beliefs.weight
     wanted = system.pull.astype(np.float32) + beliefs.weight * beliefs.alpha

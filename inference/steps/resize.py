@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference.kernels.resampling import average
+
 # The picture is first shrunk by whole numbers (a box), to no less than so many times the size.
 _REDUCING_GAP = 1.5
 _STRIP_PIXELS = 1 << 18  # Pillow copies what it gets and holds the GIL meanwhile: for 0.1 ms
@@ -39,8 +41,6 @@ def average_rgb(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
         rgb.shape[0] < height or rgb.shape[1] < width
     ):
         return resize_rgb(rgb, width, height)
-    from inference.kernels.resampling import average
-
     return average(np.ascontiguousarray(rgb), width, height)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.kernels.edges import UNCERTAIN, evaluate_models, fit_models
+from inference.kernels.resampling import soften
 from inference.steps.mask import grow
 from inference.steps.resize import average_rgb, resize_mask
 
@@ -20,9 +22,6 @@ def upsample_alpha(small: NDArray[np.float32], rgb: NDArray[np.uint8]) -> NDArra
     Where the small alpha is flat 0 or 1 the result is exactly 0 or 255; elsewhere it follows the
     picture's edges within one small pixel, and stays soft where the small alpha is soft.
     """
-    from inference.kernels.edges import UNCERTAIN, evaluate_models, fit_models
-    from inference.kernels.resampling import soften
-
     rgb = np.ascontiguousarray(rgb)
     height, width = rgb.shape[:2]
     small_height, small_width = small.shape

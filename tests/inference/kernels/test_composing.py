@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from inference.kernels.colours import halve, measure_blocks, separate
-from inference.kernels.composing import cut_out, lay_over_ground
+from inference.kernels.composing import cut_out
+from inference.kernels.laying import lay_over_ground
 from inference.steps.foreground import NO_COLOURS
 
 RNG = np.random.default_rng(7)

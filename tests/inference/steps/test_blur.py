@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from inference.kernels.composing import lay_over_ground
+from inference.kernels.laying import lay_over_ground
 from inference.picture import Picture
 from inference.steps.blur import blur_background, blurred_ground
 from inference.steps.foreground import NO_COLOURS
