@@ -15,7 +15,7 @@ UV := $(shell command -v uv 2>/dev/null)
 HAS_NVIDIA := $(wildcard /proc/driver/nvidia/version)$(shell nvidia-smi -L 2>/dev/null)
 LOCK ?= $(if $(strip $(HAS_NVIDIA)),requirements-cuda.lock,requirements.lock)
 
-PATHS := server inference protocol tests benchmarks docs deploy scripts
+PATHS := server inference protocol tests benchmarks docs deploy
 
 # What the demo works on: IMAGE=mine.jpg, or else scikit-image's samples.
 IMAGE ?=
@@ -39,22 +39,30 @@ demo: $(READY) ## run every task on sample photographs, or IMAGE=mine.jpg, to de
 serve: $(READY) ## run the service; prints its URL and, once, an API key
 	@$(BIN)/cutwire serve $(ARGS)
 
+# What the tests compare with compiles its kernels at its first import, and keeps them: not in a test.
+PYMATTING := $(VENV)/.pymatting
+$(PYMATTING): $(READY)
+	@echo "Compiling pymatting, once (about a minute)"
+	@$(BIN)/python -c "import pymatting"
+	@touch $@
+
 .PHONY: test
-test: $(READY) ## run the tests
+test: $(PYMATTING) ## run the tests
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 .PHONY: browser
 browser: $(READY) ## run the tests of the playground in a real Chromium, which is installed if need be
-	@$(BIN)/python scripts/install_chromium.py
+	@$(BIN)/python tests/tools/chromium.py
 	@CUTWIRE_TEST_BROWSER=1 $(BIN)/python -m pytest -q tests/browser $(ARGS)
 
 .PHONY: vendor
 vendor: ## renew the playground's libraries from npm
+	@command -v npm >/dev/null || { echo "make vendor needs node and npm" >&2; exit 1; }
 	@node server/playground/vendor.mjs
 
 .PHONY: nats
 nats: $(READY) ## put nats-server into .tools/, from Debian's packages, for the tests of the cluster
-	@$(BIN)/python scripts/install_nats.py
+	@$(BIN)/python tests/tools/nats_server.py
 
 .PHONY: kill
 kill: $(READY) nats ## kill parts of a cluster at random moments: make kill ARGS='--rounds 2 --tasks 500'
@@ -79,7 +87,7 @@ format: $(READY) ## put the code in its layout, imports in order
 	@$(BIN)/ruff format $(wildcard $(PATHS))
 
 .PHONY: cover
-cover: $(READY) ## run the tests and show which lines they miss
+cover: $(PYMATTING) ## run the tests and show which lines they miss
 	@$(BIN)/coverage run -m pytest -q $(ARGS)
 	@$(BIN)/coverage report
 
@@ -94,7 +102,7 @@ docs: $(READY) ## build the documentation to site/, its pictures made by the pip
 	@echo "open site/index.html, or: $(BIN)/mkdocs serve -f docs/mkdocs.yml"
 
 .PHONY: bench
-bench: $(READY) ## measure: see benchmarks/
+bench: $(PYMATTING) ## measure: see benchmarks/
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 PEERS := rembg litserve mosec
@@ -109,7 +117,7 @@ benchmarks/.peers/%/.ready: benchmarks/peer_apps/%.txt | $(READY)
 	@rm -rf $(@D)
 ifneq ($(UV),)
 	@$(UV) venv --quiet --python "$(PYTHON)" $(@D)
-	@$(UV) pip install --quiet --python $(@D)/bin/python -r $<
+	@$(UV) pip install --quiet --compile-bytecode --python $(@D)/bin/python -r $<
 else
 	@"$(PYTHON)" -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
@@ -131,12 +139,8 @@ fuzz: $(TOOLS)/atheris-3.0.0 ## look for inputs that break us, FUZZ_SECONDS of e
 		echo "$$target: $$(tail -1 .fuzz/$$target.log)"; done
 
 .PHONY: audit
-audit: $(TOOLS)/pip-audit-2.10.1 ## look up known vulnerabilities of what is locked (needs PyPI)
-	@for lock in requirements.lock requirements-cuda.lock; do \
-		PYTHONPATH=$< $(BIN)/python -m pip_audit --strict --require-hashes --disable-pip \
-			--progress-spinner off --requirement $$lock \
-		|| { echo "make audit: $$lock has findings, or pypi.org could not be asked:" \
-			"see above" >&2; exit 1; }; done
+audit: $(TOOLS)/pip-audit-2.10.1 ## look up known vulnerabilities of what is locked (asks PyPI)
+	@PYTHONPATH=$< $(BIN)/python tests/tools/audit.py requirements.lock requirements-cuda.lock
 
 .PHONY: sbom
 sbom: $(TOOLS)/cyclonedx-bom-7.5.0 ## list what is locked, with its hashes: build/sbom.json (CycloneDX)
@@ -177,11 +181,11 @@ lock: ## renew the lock files from PyPI (needs uv)
 	@$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-config --no-emit-index-url --custom-compile-command "make lock" \
 		--constraint requirements.lock --no-annotate --override deploy/container/cpu-overrides.txt \
-		--extra nats --extra sandbox --output-file deploy/container/cpu.lock pyproject.toml
+		--extra nats --extra otel --extra sandbox --output-file deploy/container/cpu.lock pyproject.toml
 	@$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-config --no-emit-index-url --custom-compile-command "make lock" \
 		--constraint requirements-cuda.lock --no-annotate \
-		--extra nats --extra sandbox --extra cuda \
+		--extra nats --extra otel --extra sandbox --extra cuda \
 		--output-file deploy/container/cuda.lock pyproject.toml
 	@echo "hatchling>=1.27" | $(UV) pip compile --quiet --universal --generate-hashes \
 		--python-version 3.11 --no-config --no-emit-index-url \
@@ -194,15 +198,14 @@ clean: ## remove .venv and everything that was made
 		.fuzz .coverage htmlcov build dist demo-out
 	@find $(wildcard $(PATHS)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# pymatting compiles its numba kernels at its first import, and keeps them in .venv; ours lie beside
-# inference/kernels.
+# As pip does, uv compiles modules where it is told to: else each start may compile them again.
 $(READY): pyproject.toml $(LOCK)
 	@test -n "$(PYTHON)" || { echo "Cutwire needs Python 3.11 or newer, and none was found:" \
 		"install one, or say PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "Installing $(LOCK) into $(VENV) ($(PYTHON)$(if $(UV), with uv))"
 ifneq ($(UV),)
 	@test -x $(BIN)/python || $(UV) venv --quiet --python "$(PYTHON)" $(VENV)
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK)
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(LOCK)
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
@@ -211,6 +214,6 @@ else
 		--no-build-isolation -e .
 endif
 	@echo "Compiling the kernels, once (about a minute)"
-	@$(BIN)/python -c "import pymatting"
 	@$(BIN)/python -m inference.kernels
+	@$(BIN)/python -m compileall -q protocol inference server
 	@touch $(READY)

@@ -3,54 +3,68 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib import import_module, metadata
+from typing import Any
 
 from inference.config import SettingsError
 from protocol.errors import CutwireError
-from server.commands import (
-    check_config,
-    completion,
-    demo,
-    engine,
-    keys,
-    models,
-    run,
-    serve,
-    usage,
-    worker,
+
+COMMANDS = (
+    *("demo", "serve", "run", "worker", "engine"),
+    *("keys", "models", "usage", "check-config", "completion"),
 )
 
-COMMANDS = (demo, serve, run, worker, engine, keys, models, usage, check_config, completion)
 
-
-def make_parser() -> argparse.ArgumentParser:
-    """Describe the whole command line."""
+def make_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Describe the command line, or these commands of it: each is imported to be described."""
     parser = argparse.ArgumentParser(
         prog="cutwire",
         description="A self-hosted task-array image service: backgrounds removed over one "
         "WebSocket, on your own machine.",
         epilog="`cutwire serve` is all that a first try needs. Every setting can also be given in "
-        "a TOML file (--config) or as an environment variable: CUTWIRE_EDGE__PORT=9000.",
+        "a TOML file (--config) or as an environment variable: CUTWIRE_EDGE__PORT=9000. "
+        "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
     )
-    parser.add_argument("--version", action="version", version=f"cutwire {version('cutwire')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_parser(commands)
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    described = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in commands:
+        module = import_module(f"server.commands.{command.replace('-', '_')}")
+        module.add_parser(described)
     return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print it."""
+        parser.exit(message=f"cutwire {metadata.version('cutwire')}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0 done, 1 failed, 2 wrong usage."""
-    options = make_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    asked = [command for command in COMMANDS if command in given[:1]]
+    parser = make_parser(asked or COMMANDS)
+    options = parser.parse_args(given)
+    if "run" not in options:
+        parser.print_help(sys.stderr)
+        return 2
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except (SettingsError, CutwireError) as error:
         sys.stderr.write(f"cutwire: {error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads our output has seen enough: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 if __name__ == "__main__":

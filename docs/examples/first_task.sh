@@ -2,8 +2,8 @@ curl "${HTTP_URL:-http://127.0.0.1:8000}/v1" \
   -H "Authorization: Bearer $API_KEY" -H "Content-Type: application/json" \
   -d @- <<TASKS
 [{"taskType": "removeBackground",
-  "taskUUID": "$(cat /proc/sys/kernel/random/uuid)",
-  "inputImage": "data:image/jpeg;base64,$(base64 -w0 cat.jpg)",
+  "taskUUID": "$(python3 -c 'import uuid; print(uuid.uuid4())')",
+  "inputImage": "data:image/jpeg;base64,$(base64 < cat.jpg | tr -d '\n')",
   "outputType": "URL",
   "includeCost": true}]
 TASKS

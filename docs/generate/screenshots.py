@@ -1,4 +1,4 @@
-"""The README's screenshots: the playground at work on scenes made by code.
+"""The screenshots of README and documentation: the playground at work on scenes made by code.
 
 python docs/generate/screenshots.py docs/pages/images     (needs Chromium: make browser)
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import shutil
 import sys
 from pathlib import Path
 
@@ -18,33 +17,39 @@ from playwright.async_api import Page, async_playwright
 _ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(_ROOT), str(_ROOT / "tests"), str(_ROOT / "docs")]
 
-from browser.conftest import FLAGS, NAMES
+from browser.conftest import FLAGS
 from browser.visit import Visit
 from generate.picture import scene
+from tools.chromium import find
 
 from server.demo.running import running_service
 
-VIEW = {"width": 1280, "height": 820}
+VIEW = {"viewport": {"width": 1280, "height": 820}, "device_scale_factor": 1.25}
+PHONE = {
+    "viewport": {"width": 390, "height": 780},
+    "device_scale_factor": 2,
+    "has_touch": True,
+    "is_mobile": True,
+}
 SMALL = (0.34, 0.03, 0.60)
 """The second pot: its size, and its place in shares of the picture."""
 QUALITY = 82
 
 
 async def main(out: Path) -> None:
-    """Take both pictures."""
+    """Take all of them."""
     pot = scene()
     with running_service() as (url, key):
         async with async_playwright() as driver:
-            browser = await driver.chromium.launch(
-                executable_path=next(filter(None, map(shutil.which, NAMES))), args=FLAGS
-            )
-            for name, scheme, show in (
-                ("playground", "light", cut_out),
-                ("playground-erase", "dark", erase),
+            browser = await driver.chromium.launch(executable_path=find(), args=FLAGS)
+            for name, scheme, options, show in (
+                ("playground", "light", VIEW, cut_out),
+                ("playground-erase", "dark", VIEW, erase),
+                ("playground-masks", "light", VIEW, find_masks),
+                ("playground-code", "light", VIEW, show_code),
+                ("playground-phone", "dark", PHONE, cut_out),
             ):
-                page = await browser.new_page(
-                    viewport=VIEW, color_scheme=scheme, device_scale_factor=1.25
-                )
+                page = await browser.new_page(color_scheme=scheme, **options)
                 visit = Visit(page, url)
                 await visit.open(key)
                 await show(visit, pot)
@@ -60,9 +65,27 @@ async def cut_out(visit: Visit, pot: Image.Image) -> None:
     green, mirrored = _turned(pot, 60), _turned(pot, 190).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     pots = {"teapot.png": pot, "green.png": green, "mirrored.png": mirrored}
     await visit.pick({name: _png(picture) for name, picture in pots.items()})
-    await visit.page.click("#run-all")
     await visit.has_done(3)
     await visit.page.locator(".thumb").first.click()
+    await visit.page.evaluate("scrollTo(0, 0)")
+
+
+async def find_masks(visit: Visit, pot: Image.Image) -> None:
+    """What imageMasking found in the picture of two pots; the smaller one is picked."""
+    await visit.choose("Find masks")
+    await visit.pick({"two-pots.png": _png(_two(pot))})
+    await visit.page.locator(".picker").wait_for(timeout=60_000)
+    await visit.page.locator(".region").nth(3).click()
+    await visit.page.evaluate("scrollTo(0, 0)")
+
+
+async def show_code(visit: Visit, pot: Image.Image) -> None:
+    """The request of a blur as code."""
+    await visit.choose("Blur")
+    await visit.pick({"teapot.png": _png(pot)})
+    await visit.has_done()
+    await visit.open_tab("Python")
+    await visit.page.locator("#inspector").scroll_into_view_if_needed()
 
 
 async def erase(visit: Visit, pot: Image.Image) -> None:

@@ -117,6 +117,20 @@ def results(name: str) -> str:
     return f"```json\n{json.dumps(json.loads(path.read_text()), indent=1)[:4000]}\n```"
 
 
+def newcomer() -> str:
+    """Tell how long the way from the clone to the first cut-out takes, where that was measured."""
+    path = ROOT / "benchmarks" / "results" / "newcomer.json"
+    if not path.exists():
+        return ""
+    figures = json.loads(path.read_text())
+    rows = [(step, f"{took_s:g} s") for step, took_s in figures["seconds"].items()]
+    return (
+        f"From `git clone` to the first cut-out in the browser: {figures['in_all_s']:g} s "
+        f"({figures['machine']}; packages {figures['packages']}; `python -m benchmarks newcomer`). "
+        "Nearly all of it is done once: `again` is a second start.\n\n" + _table(("step", ""), rows)
+    )
+
+
 def _commands(parser: argparse.ArgumentParser, depth: int = 1) -> Iterator[tuple[str, Any]]:
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

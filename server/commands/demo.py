@@ -28,7 +28,11 @@ def add_parser(commands: Any) -> None:
         "images", nargs="*", type=Path, metavar="IMAGE", help="default: three sample photographs"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("demo-out"), help="folder to write to (default: demo-out)"
+        "--out",
+        type=Path,
+        default=Path("demo-out"),
+        metavar="DIR",
+        help="folder to write to (default: demo-out)",
     )
     parser.set_defaults(run=run)
 

@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import msgspec
-
 from inference.database import FILE_NAME, open_read_only
 from protocol.decoding import task_types
 from protocol.errors import InvalidParameter, StorageUnavailable
@@ -21,6 +19,7 @@ from protocol.words import listed
 from server.auth import TENANT_PATTERN, KeyFile, new_key, stored_key
 from server.budgets import month_of, spent_in
 from server.commands.common import add_settings_options, read_settings
+from server.commands.output import write_json, write_table
 from server.data_dir import prepare_data_dir
 from server.deliveries import WebhookSecrets
 from server.pricing import MICRO_DOLLAR
@@ -36,12 +35,23 @@ def add_parser(commands: Any) -> None:
         "once, when they are made. A running service takes changes at once.",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    create = actions.add_parser("create", help="make a key and show it")
-    create.add_argument("--tenant", default="default", help="whose key it is (default: default)")
-    create.add_argument("--label", default="", help="a note for the listing")
+    create = actions.add_parser(
+        "create",
+        help="make a key and show it",
+        description="Make a key and show it: this once, since only its digest is stored.",
+    )
+    create.add_argument(
+        "--tenant",
+        type=_parse_tenant,
+        default="default",
+        metavar="NAME",
+        help="whose key it is; tenants see nothing of each other (default: default)",
+    )
+    create.add_argument("--label", default="", metavar="TEXT", help="a note for the listing")
     create.add_argument(
         "--tasks",
-        default="",
+        type=_parse_task_types,
+        default=(),
         metavar="TYPE,TYPE",
         help="allow these task types only (default: all)",
     )
@@ -52,12 +62,21 @@ def add_parser(commands: Any) -> None:
         help="what it may spend in a calendar month, in UTC (default: no limit); a task is taken "
         "only if its highest possible price still fits",
     )
+    create.add_argument("--json", action="store_true", help="the key and its id, for scripts")
     create.set_defaults(run=_create)
-    listing = actions.add_parser("list", help="list keys, without the keys themselves")
+    listing = actions.add_parser(
+        "list",
+        help="list keys, without the keys themselves",
+        description="List keys: their ids, whose they are, what they spent in this month (UTC).",
+    )
     listing.add_argument("--json", action="store_true", help="for scripts")
     listing.set_defaults(run=_list)
-    revoke = actions.add_parser("revoke", help="revoke a key")
-    revoke.add_argument("id", help="the id that `cutwire keys list` shows")
+    revoke = actions.add_parser(
+        "revoke",
+        help="revoke a key",
+        description="Revoke a key: at once, also for connections that logged in with it.",
+    )
+    revoke.add_argument("id", metavar="ID", help="as `cutwire keys list` shows it")
     revoke.set_defaults(run=_revoke)
     webhook_secret = actions.add_parser(
         "webhook-secret",
@@ -65,24 +84,26 @@ def add_parser(commands: Any) -> None:
         description="Show what a tenant's webhooks are signed with, for its receivers: the secret "
         "of Standard Webhooks. Webhooks of the edit endpoints are signed with the API key instead.",
     )
-    webhook_secret.add_argument("--tenant", default="default", help="whose (default: default)")
+    webhook_secret.add_argument(
+        "--tenant",
+        type=_parse_tenant,
+        default="default",
+        metavar="NAME",
+        help="whose (default: default)",
+    )
     webhook_secret.set_defaults(run=_show_webhook_secret)
     for action in (create, listing, revoke, webhook_secret):
         add_settings_options(action)
 
 
 def _create(options: argparse.Namespace) -> int:
-    _check_tenant(options.tenant)
-    allowed = tuple(name for name in options.tasks.split(",") if name)
-    unknown = set(allowed) - set(task_types())
-    if unknown:
-        raise InvalidParameter(
-            f"--tasks names {listed(sorted(unknown))}; known are {listed(task_types())}."
-        )
     file, key = _file(options), new_key()
-    made = stored_key(key, options.tenant, options.label, allowed, options.budget)
+    made = stored_key(key, options.tenant, options.label, options.tasks, options.budget)
     file.save([*file.load(), made])
-    sys.stdout.write(f"{key}\n")
+    if options.json:
+        write_json({"id": made.id, "tenant": made.tenant, "key": key})
+    else:
+        sys.stdout.write(f"{key}\n")
     return 0
 
 
@@ -101,13 +122,19 @@ def _list(options: argparse.Namespace) -> int:
             }
             for key in keys
         ]
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n")
+        write_json(shown)
         return 0
+    rows = []
     for key in keys:
         made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
-        budget = "" if key.monthly_budget is None else f" of {key.monthly_budget}"
-        cost = f"{spent.get(key.id, 0)}{budget} USD"
-        sys.stdout.write(f"{key.id}  {key.tenant:20}  {made}  {cost:>24}  {key.label}\n")
+        budget = "" if key.monthly_budget is None else str(key.monthly_budget)
+        tasks = ", ".join(key.task_types) or "all"
+        rows.append((key.id, key.tenant, made, str(spent.get(key.id, 0)), budget, tasks, key.label))
+    write_table(
+        ("id", "tenant", "made (UTC)", ">USD this month", ">of", "tasks", "label"),
+        rows,
+        empty="There is no key yet: make one with `cutwire keys create`.",
+    )
     return 0
 
 
@@ -123,7 +150,6 @@ def _revoke(options: argparse.Namespace) -> int:
 
 
 def _show_webhook_secret(options: argparse.Namespace) -> int:
-    _check_tenant(options.tenant)
     secret = load_secret(prepare_data_dir(read_settings(options).shared_folder))
     sys.stdout.write(f"{WebhookSecrets(secret).shown(options.tenant)}\n")
     return 0
@@ -151,11 +177,21 @@ def _parse_budget(text: str) -> Decimal:
     return budget
 
 
-def _check_tenant(tenant: str) -> None:
-    if not re.match(TENANT_PATTERN, tenant):
-        raise InvalidParameter(
-            "--tenant must be 1 to 63 lower-case letters, digits, '-', '_' and '.'."
+def _parse_tenant(text: str) -> str:
+    if not re.match(TENANT_PATTERN, text):
+        raise argparse.ArgumentTypeError(
+            "must be 1 to 63 lower-case letters, digits, '-', '_' and '.'"
         )
+    return text
+
+
+def _parse_task_types(text: str) -> tuple[str, ...]:
+    names = tuple(name for name in text.split(",") if name)
+    if unknown := set(names) - set(task_types()):
+        raise argparse.ArgumentTypeError(
+            f"{listed(sorted(unknown))} is not known; known are {listed(task_types())}"
+        )
+    return names
 
 
 def _file(options: argparse.Namespace) -> KeyFile:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -20,12 +19,12 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
 
 from inference.models import Catalogue, Row
 from inference.models.pull import Puller
 from protocol.errors import CutwireError
 from server.commands.common import add_settings_options, read_settings
+from server.commands.output import write_json, write_table
 
 
 def add_parser(commands: Any) -> None:
@@ -59,14 +58,12 @@ def _list(options: argparse.Namespace) -> int:
     rows = sorted(catalogue.rows(), key=lambda row: (row.name not in here, row.task, row.name))
     if options.json:
         shown = [_facts(row, is_here=row.name in here) for row in rows]
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n")
+        write_json(shown)
         return 0
-    table = Table("model", "does", "here", "size", "licence", box=None, pad_edge=False)
-    for row in rows:
-        size = f"{row.file_bytes / 1e6:,.0f} MB" if row.file_bytes else ""
-        licence = row.licence if row.is_commercial else f"{row.licence} (non-commercial)"
-        table.add_row(row.name, row.task, "yes" if row.name in here else "-", size, licence)
-    Console().print(table)
+    write_table(
+        ("model", "does", "here", ">size", "licence"),
+        [(row.name, row.task, _place(row, here), _size(row), _licence(row)) for row in rows],
+    )
     return 0
 
 
@@ -80,6 +77,8 @@ def _pull(options: argparse.Namespace) -> int:
         TimeRemainingColumn(),
     )
     timeout_s = catalogue.settings.pull_timeout_s
+    for name in options.names:
+        catalogue.named(name)  # one that is not known is told before anything is pulled
     with (
         httpx.Client(follow_redirects=True, timeout=timeout_s) as client,
         Progress(*columns, console=Console(stderr=True)) as progress,
@@ -116,6 +115,22 @@ def _path(options: argparse.Namespace) -> int:
     return 0
 
 
+def _place(row: Row, here: set[str]) -> str:
+    """Say whether a model's file is here, or can be had with `models pull`."""
+    if row.name in here:
+        return "yes"
+    return "to pull" if row.can_be_pulled else "no"
+
+
+def _size(row: Row) -> str:
+    return f"{row.file_bytes / 1e6:,.1f} MB" if row.file_bytes else ""
+
+
+def _licence(row: Row) -> str:
+    is_told = row.is_commercial or "non-commercial" in row.licence
+    return row.licence if is_told else f"{row.licence} (non-commercial)"
+
+
 def _facts(row: Row, *, is_here: bool) -> dict[str, Any]:
     return {
         "name": row.name,
@@ -123,6 +138,7 @@ def _facts(row: Row, *, is_here: bool) -> dict[str, Any]:
         "isHere": is_here,
         "canBePulled": row.can_be_pulled,
         "url": row.url,
+        "sizeBytes": row.file_bytes or None,
         "licence": row.licence,
         "isCommercial": row.is_commercial,
     }

@@ -30,6 +30,9 @@ Results that are there already are left as they are: run the same command again 
   cutwire run removeBackground photos/ -o cut-outs/
   cutwire run imageBackgroundBlur *.jpg -o out/ --scale 3 --output-format JPG
   cutwire run imageErase room.jpg --mask brush.png -o out/
+  cutwire run removeBackground photos/ -o out/ --server http://host:8000 --api-key-file key
+
+`cutwire run TASK --help` lists what each task can be told.
 """
 
 
@@ -48,12 +51,18 @@ def add_parser(commands: Any) -> None:
         told = (kind.__doc__ or "").split("\n")[0]
         task = tasks.add_parser(name, help=told, description=told)
         task.add_argument("files", nargs="+", type=Path, metavar="FILE", help="or a folder")
-        task.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
+        task.add_argument(
+            "-o", "--out", type=Path, required=True, metavar="DIR", help="folder for the results"
+        )
         add_options(task, kind)
-        task.add_argument("--overwrite", action="store_true", help="make results anew")
+        task.add_argument(
+            "--overwrite", action="store_true", help="make results anew that are there already"
+        )
         task.add_argument("--json", action="store_true", help="a line of JSON for each picture")
-        task.add_argument("--server", metavar="URL", help="let this service do it")
-        task.add_argument("--api-key-file", type=Path, metavar="FILE", help="its API key")
+        task.add_argument("--server", metavar="URL", help="let a running service do it")
+        task.add_argument(
+            "--api-key-file", type=Path, metavar="FILE", help="a file with that service's API key"
+        )
         add_settings_options(task)
         task.set_defaults(run=run, kind=kind)
 
@@ -156,4 +165,4 @@ def _tell(ended: Ended, console: Console, *, is_json: bool) -> None:
         sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
         sys.stdout.flush()
     elif error is not None:
-        console.print(f"{ended.piece.source}: {error}", markup=False)
+        console.print(f"{ended.piece.source}: {error}", markup=False, soft_wrap=True)

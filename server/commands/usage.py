@@ -10,17 +10,14 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from inference.database import FILE_NAME, open_read_only
 from inference.ledger import SCHEMA, Usage, charges_by_task, usage_by_day
 from protocol.errors import StorageUnavailable
 from server.commands.common import add_settings_options, read_settings
+from server.commands.output import write_json, write_table
 
 DEFAULT_DAYS = 31
+MOST_DAYS = 3660
 
 
 def add_parser(commands: Any) -> None:
@@ -40,8 +37,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--tenant", default="", metavar="NAME", help="of this tenant only")
     parser.add_argument(
         "--days",
-        type=int,
+        type=_parse_days,
         default=DEFAULT_DAYS,
+        metavar="COUNT",
         help=f"today and the days before it (default: {DEFAULT_DAYS}); no limit to --tasks",
     )
     add_settings_options(parser)
@@ -54,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         if options.tasks:
             _show_tasks(charges_by_task(ledger, options.tenant), is_json=options.json)
         else:
-            since = _midnight() - timedelta(days=max(0, options.days - 1))
+            since = _midnight() - timedelta(days=options.days - 1)
             usage = usage_by_day(ledger, options.tenant, since.timestamp())
             _show_usage(usage, is_json=options.json)
     return 0
@@ -80,7 +78,7 @@ def _midnight() -> datetime:
 
 def _show_tasks(charges: dict[str, int], *, is_json: bool) -> None:
     if is_json:
-        sys.stdout.write(msgspec.json.encode(charges).decode() + "\n")
+        write_json(charges)
         return
     for task_uuid, count in charges.items():
         sys.stdout.write(f"{task_uuid}  {count}\n")
@@ -98,17 +96,19 @@ def _show_usage(days: Sequence[Usage], *, is_json: bool) -> None:
             }
             for usage in days
         ]
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n")
+        write_json(shown)
         return
-    table = Table("day (UTC)", "tenant", box=box.SIMPLE_HEAD)
-    for name in ("tasks", "megapixels", "USD"):
-        table.add_column(name, justify="right")
-    for usage in days:
-        table.add_row(
-            usage.day,
-            usage.tenant,
-            f"{usage.tasks:,}",
-            f"{usage.megapixels:,.2f}",
-            f"{usage.cost:,.6f}",
-        )
-    Console(highlight=False).print(table)
+    write_table(
+        ("day (UTC)", "tenant", ">tasks", ">megapixels", ">USD"),
+        [
+            (each.day, each.tenant, f"{each.tasks:,}", f"{each.megapixels:,.2f}", f"{each.cost:,f}")
+            for each in days
+        ],
+        empty="No task was charged in these days.",
+    )
+
+
+def _parse_days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"must be a number of days, 1 to {MOST_DAYS:,}")
+    return int(text)

@@ -36,6 +36,13 @@ _NOT_FOR_FILES = {
 }
 """Parameters that say how a service delivers, and those that are files here."""
 
+_TOLD = {
+    "model": "a name that `cutwire models list` shows",
+    "rgba": "background colour, such as [255,255,255,1]",
+    "sku": "your own number of the product",
+}
+"""Parameters of which their type says little."""
+
 
 def add_options(parser: argparse.ArgumentParser, kind: type[PictureTask]) -> None:
     """Add an option for each parameter, with its default and what is allowed."""
@@ -99,6 +106,8 @@ def _value(text: str) -> Any:
 
 def _help(field: msgspec.structs.FieldInfo) -> str:
     allowed = constraint_of(field)
+    if field.encode_name in _TOLD:
+        return _TOLD[field.encode_name]
     if allowed.allowed_values:
         told = ", ".join(map(str, allowed.allowed_values))
     elif allowed.min is not None or allowed.max is not None:

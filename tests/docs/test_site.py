@@ -16,6 +16,8 @@ from server.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "pages").rglob("*.md"))
+UNANSWERED = re.compile(r"--8 ?&lt;|\{\{ [a-z-]+")
+"""What stands where a file or a table should have been put in."""
 NAMED = re.compile(r"`([a-z_]+(?:\.[a-z_]+)+)`")
 
 
@@ -47,6 +49,9 @@ def test_site_builds_without_a_warning(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "pictures" / "blur-1.webp").stat().st_size > 1000
+    pages = {page: re.sub(r"<[^>]*>", "", page.read_text()) for page in tmp_path.rglob("*.html")}
+    left = [page for page, text in pages.items() if UNANSWERED.search(text)]
+    assert left == []
     assert (
         "https://"
         not in re.sub(

@@ -46,6 +46,18 @@ def unpack(name: str, packages: Sequence[str], release: str) -> Path:
     return target
 
 
+def get(name: str, packages: Sequence[str], release: str) -> Path | None:
+    """Unpack packages and say where, or why they cannot be had."""
+    try:
+        target = unpack(name, packages, release)
+    except (OSError, subprocess.SubprocessError) as exc:
+        said = getattr(exc, "stderr", "") or str(exc)
+        print(f"{name}: cannot be had here: {said.strip()[-300:]}")
+        return None
+    print(f"{name}: {target}")
+    return target
+
+
 def _download(packages: Sequence[str], release: str, folder: Path) -> list[Path]:
     """Get packages of a release, with a package index of our own."""
     for part in ("lists/partial", "cache/archives/partial"):
@@ -79,14 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("packages", nargs="+", metavar="PACKAGE")
     parser.add_argument("--release", default="bookworm")
     options = parser.parse_args(arguments)
-    try:
-        target = unpack(options.name, options.packages, options.release)
-    except (OSError, subprocess.SubprocessError) as exc:
-        said = getattr(exc, "stderr", "") or str(exc)
-        print(f"{options.name}: cannot be had here: {said.strip()[-300:]}")
-        return 1
-    print(f"{options.name}: {target}")
-    return 0
+    return 0 if get(options.name, options.packages, options.release) else 1
 
 
 if __name__ == "__main__":

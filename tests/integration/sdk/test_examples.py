@@ -15,6 +15,7 @@ from integration.pictures import encoded, scene
 from integration.service import KEY, ROOT, Service
 
 EXAMPLES = ROOT / "docs" / "examples"
+BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 URL = re.compile(r"http://[^\s\"]+")
 
 
@@ -56,6 +57,31 @@ def test_python_example_gets_its_results(
     urls = outputs(service, folder, sys.executable, str(EXAMPLES / f"{example}.py"))
     assert len(urls) == results
     assert {httpx.get(url).status_code for url in urls} == {200}
+
+
+def readme(beginning: str, service: Service) -> str:
+    """The README's program that begins so, with this service's address and key."""
+    blocks = BLOCK.findall((ROOT / "README.md").read_text())
+    (program,) = (block for block in blocks if block.startswith(beginning))
+    return (
+        str(program)
+        .replace("cw_…", KEY)
+        .replace("http://127.0.0.1:8000", service.url)
+        .replace("ws://127.0.0.1:8000/v1", service.ws_url)
+    )
+
+
+def test_python_of_the_readme_gets_its_result(service: Service, folder: Path) -> None:
+    program = readme("import asyncio", service)
+    (url,) = outputs(service, folder, sys.executable, "-c", program)
+    assert httpx.get(url).status_code == 200
+
+
+def test_curl_of_the_readme_gets_its_result(service: Service, folder: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    (url,) = outputs(service, folder, "bash", "-c", readme("curl", service))
+    assert httpx.get(url).status_code == 200
 
 
 @pytest.mark.parametrize("example", ["first_task", "blur"])

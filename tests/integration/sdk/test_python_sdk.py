@@ -7,12 +7,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster import Balancer, running_cluster
 from integration.pictures import encoded, scene
-from integration.service import KEY, ROOT, Service
+from integration.service import KEY, ROOT
 
 PROGRAM = Path(__file__).with_name("python_client.py")
 PATIENCE_S = 240
@@ -23,13 +25,28 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="module", params=["one process", "two gateways and two workers"])
+def ws_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Where the service is: one process, or many behind a proxy that takes one after another."""
+    if request.param == "one process":
+        yield request.getfixturevalue("service").ws_url
+        return
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        balancer = Balancer(cluster.gateways)
+        yield balancer.ws_url
+        balancer.stop()
+        assert cluster.defects() == []
+
+
 @pytest.fixture(scope="module")
-def told(service: Service, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def told(ws_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the SDK saw."""
     picture = tmp_path_factory.mktemp("python") / "picture.png"
     picture.write_bytes(encoded(scene(*SIZE)))
     ran = subprocess.run(
-        [sys.executable, str(PROGRAM), service.ws_url, KEY, str(picture)],
+        [sys.executable, str(PROGRAM), ws_url, KEY, str(picture)],
         env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
         capture_output=True,
         text=True,

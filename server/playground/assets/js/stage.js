@@ -43,10 +43,13 @@ export class Stage {
   }
 
   #empty() {
+    const [title, more] = matchMedia("(hover: none)").matches
+      ? ["Start with a picture", "or with many at once. PNG, JPEG or WEBP."]
+      : ["Drop pictures here", "or paste them, many at once. PNG, JPEG or WEBP."];
     return h("div", { class: "empty" },
       h("div", { class: "empty-art", "aria-hidden": "true" }, h("img", { src: asset("sample.webp"), alt: "" }), h("span", { class: "wire" })),
-      h("h2", {}, "Drop pictures here"),
-      h("p", {}, "or paste them, many at once. PNG, JPEG or WEBP."),
+      h("h2", {}, title),
+      h("p", {}, more),
       h("div", { class: "row" },
         h("button", { type: "button", class: "primary", on: { click: this.acts.pick } }, icon("image-plus"), "Choose pictures"),
         h("button", { type: "button", class: "plain", on: { click: this.acts.sample } }, "Try with a sample")));
@@ -65,7 +68,7 @@ export class Stage {
     const again = this.form.needsMask && !this.isPainting(picture) && h("button", { type: "button", class: "plain", on: { click: () => this.acts.edit(picture) } }, icon("brush"), "Edit mask");
     const isDone = run?.state === "done" && run.blob;
     return h("div", { class: "stage-bar" },
-      h("h2", { class: "title", title: picture.name }, picture.name, h("small", {}, `${picture.width} × ${picture.height}`)),
+      h("h2", { class: "title", title: picture.name }, h("span", {}, picture.name), h("small", {}, `${picture.width} × ${picture.height}`)),
       this.#history(picture),
       this.controls,
       h("div", { class: "row end" }, again,

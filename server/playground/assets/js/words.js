@@ -39,7 +39,7 @@ const FIELDS = {
   outputFormat: { label: "Format" },
   outputQuality: { label: "Quality", when: isLossy },
   outputType: { label: "Delivered as", names: { URL: "URL", base64Data: "Base64", dataURI: "Data URI" } },
-  ttl: { label: "URL lives", unit: "s", hint: "Seconds; as the service is set, if empty." },
+  ttl: { label: "URL valid for", unit: "s", hint: "Seconds; as the service is set, if empty." },
   model: { label: "Model" },
   "safety.checkInputs": { label: "Moderate the input" },
   "safety.checkContent": { label: "Moderate the result" },
