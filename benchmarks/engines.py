@@ -3,8 +3,9 @@
 python -m benchmarks engines [--quick] [--json FILE] [--nats-server PROGRAM]
 
 Gateway and clients are this process; the workers of JetStream are two more, the embedded engine's
-is here. A job is a reference, as in the service. For fairness a model run takes 5 ms for up to 8
-jobs: one tenant sends 1,500 at once, then nine tenants send one each every 50 ms.
+is here. For fairness a run takes 5 ms for up to 8 jobs: one tenant sends 1,500 at once, then nine
+tenants send one each every 50 ms. For `nats.prefetch` two workers with four places, and 60 ms a
+job, are offered 80 % of what they can do, at random moments.
 Two cores or more are wanted; the figures of a busy machine are worth nothing.
 """
 
@@ -13,178 +14,41 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import platform
+import random
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
-import uvloop
 
+from benchmarks.engine_pair import WORKERS, Work, embedded, jetstream, make_job, run
 from benchmarks.nats_server import find_server, running_nats
-from inference import journal, ledger
-from inference.database import Database
+from benchmarks.timing import machine, write
 from inference.engine import Engine
-from inference.jetstream_engine.broker import Broker
-from inference.jetstream_engine.engine import JetStreamEngine
-from inference.jetstream_engine.settings import NatsSettings
-from inference.journal import Journal, JournalSettings
-from inference.local_engine import LocalEngine, LocalEngineSettings
-from inference.worker import Worker
-from protocol.jobs import Job, Outcome, Product, StoredImage
-from protocol.tasks import RemoveBackground
 
-T = TypeVar("T")
-WORKERS = 2
 WINDOW = 128
-BATCH, BATCH_S = 8, 0.005
-MIB = 1024 * 1024
-FAIRNESS = LocalEngineSettings(max_queued_per_tenant=100_000)
-
-
-class NoSettlement:
-    """Everything is free."""
-
-    def priced(self, outcome: Outcome) -> Outcome:
-        return outcome
-
-    async def settled(self, outcome: Outcome) -> None:
-        """Nothing to account for."""
-
-
-class NoModel:
-    """Answers at once, or in batches that take as long as a small model's."""
-
-    def __init__(self, batch_s: float = 0.0) -> None:
-        self._batch_s = batch_s
-        self._waiting: list[asyncio.Future[None]] = []
-        self._is_running = False
-
-    async def run(self, job: Job, turn: AbstractAsyncContextManager[None]) -> Outcome:
-        async with turn:
-            if self._batch_s:
-                await self._batched()
-        return Outcome(job=job, product=PRODUCT)
-
-    async def _batched(self) -> None:
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append(done)
-        if not self._is_running:
-            self._is_running = True
-            self._task = asyncio.create_task(self._run())
-        await done
-
-    async def _run(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-            await asyncio.sleep(self._batch_s)
-            for done in batch:
-                done.set_result(None)
-        self._is_running = False
-
-
-PRODUCT = Product(
-    image_uuid=str(uuid.uuid4()),
-    key=f"out/0/{uuid.uuid4()}",
-    media_type="image/png",
-    width=1000,
-    height=1000,
-    size_bytes=1_000_000,
-)
-
-
-def make_job(tenant: str = "acme", stream: str = "ws.1") -> Job:
-    now = time.time()
-    task_uuid = str(uuid.uuid4())
-    return Job(
-        tenant=tenant,
-        task=RemoveBackground(task_uuid=task_uuid, input_image=""),
-        images={"inputImage": StoredImage(key=f"in/0/{task_uuid}")},
-        reply_to=stream,
-        submitted_at=now,
-        deadline_at=now + 60,
-    )
-
-
-@asynccontextmanager
-async def embedded(batch_s: float = 0.0) -> AsyncIterator[Engine]:
-    """The embedded engine with a journal on the disk, and its worker."""
-    with tempfile.TemporaryDirectory(prefix="cutwire-bench-") as name:
-        database = Database(Path(name) / "bench.sqlite")
-        async with database.opened(journal.SCHEMA, ledger.SCHEMA):
-            record = Journal(database, JournalSettings())
-            engine = LocalEngine(FAIRNESS, record, NoSettlement())
-            await engine.open()
-            work = Worker(engine, NoModel(batch_s), concurrency=32).run()
-            working = asyncio.create_task(work)
-            yield engine
-            await engine.close(30)
-            working.cancel()
-            await asyncio.wait({working})
-
-
-@asynccontextmanager
-async def jetstream(settings: NatsSettings, batch_s: float = 0.0) -> AsyncIterator[Engine]:
-    """A gateway's engine; the workers are other processes."""
-    command = [sys.executable, "-m", "benchmarks.engines", "--worker", str(batch_s)]
-    command += ["--urls", ",".join(settings.urls)]
-    workers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(WORKERS)]
-    try:
-        async with Broker(settings, "benchmark").opened() as broker:
-            for worker in workers:
-                assert worker.stdout is not None
-                await asyncio.to_thread(worker.stdout.readline)
-            engine = JetStreamEngine(broker, NoSettlement(), FAIRNESS, jobs_life_s=3600)
-            await engine.open()
-            yield engine
-            await engine.close(0)
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-
-
-async def serve(urls: Sequence[str], batch_s: float) -> None:
-    """Be a worker until killed."""
-    async with Broker(nats_settings(urls), "benchmark worker").opened() as broker:
-        engine = JetStreamEngine(
-            broker, NoSettlement(), FAIRNESS, jobs_life_s=3600, pools=["default"]
-        )
-        await engine.open()
-        print("ready", flush=True)
-        await Worker(engine, NoModel(batch_s), concurrency=32).run()
-
-
-def nats_settings(urls: Sequence[str]) -> NatsSettings:
-    size = 256 * MIB
-    return NatsSettings(
-        urls=tuple(urls),
-        max_waiting=100_000,
-        tasks_bytes=size,
-        results_bytes=size,
-        jobs_bytes=size,
-        usage_bytes=size,
-    )
+MODEL = Work(run_s=0.005, batch=8)
+PREFETCHES = (2, 4, 8, 16)
+PLACES, PLACE_S = 4, 0.06
+Opened = Callable[..., AbstractAsyncContextManager[Engine]]
 
 
 async def one_at_a_time(engine: Engine, count: int) -> dict[str, float]:
     """Submit a job, wait for its result, and again."""
-    took = []
-    async with aclosing(engine.results("ws.1")) as results:
+    took, stream = [], new_stream()
+    async with aclosing(engine.results(stream)) as results:
         waiting = asyncio.ensure_future(anext(results))
         for _ in range(count):
             begun = time.perf_counter()
-            await engine.submit([make_job()])
+            await engine.submit([make_job(stream=stream)])
             result = await waiting
             took.append(time.perf_counter() - begun)
-            engine.forget("ws.1", result.seq)
+            engine.forget(stream, result.seq)
             waiting = asyncio.ensure_future(anext(results))
         waiting.cancel()
         await asyncio.wait({waiting})
@@ -193,13 +57,13 @@ async def one_at_a_time(engine: Engine, count: int) -> dict[str, float]:
 
 async def many_at_once(engine: Engine, count: int) -> float:
     """Keep a window of jobs under way; return jobs a second."""
-    room = asyncio.Semaphore(WINDOW)
+    room, stream = asyncio.Semaphore(WINDOW), new_stream()
 
     async def send() -> None:
-        await engine.submit([make_job(stream="ws.2")])
+        await engine.submit([make_job(stream=stream)])
 
     async def receive() -> None:
-        async with aclosing(engine.results("ws.2")) as results:
+        async with aclosing(engine.results(stream)) as results:
             for _ in range(count):
                 await anext(results)
                 room.release()
@@ -215,30 +79,59 @@ async def many_at_once(engine: Engine, count: int) -> float:
 
 async def beside_a_flood(engine: Engine, flood: int) -> dict[str, float]:
     """Time the tasks of nine small tenants while a tenth has a long line."""
-    submitted: dict[str, float] = {}
     took: list[float] = []
+    small = [f"small{number}" for number in range(9)]
+    stream = new_stream()
+    await engine.submit([make_job("greedy", stream) for _ in range(flood)])
+    async with _timed(engine, small, 10, took) as send:
+        for _ in range(10):
+            for tenant in small:
+                send(tenant)
+            await asyncio.sleep(0.05)
+    return quantiles(took)
+
+
+async def at_random(engine: Engine, count: int, per_s: float) -> dict[str, float]:
+    """Time tasks of ten tenants that come at random moments."""
+    took: list[float] = []
+    tenants = [f"tenant{number}" for number in range(10)]
+    async with _timed(engine, tenants, count // len(tenants), took) as send:
+        due = time.perf_counter()
+        for number in range(count):
+            due += random.expovariate(per_s)
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            send(tenants[number % len(tenants)])
+    return quantiles(took)
+
+
+@asynccontextmanager
+async def _timed(
+    engine: Engine, tenants: Sequence[str], each: int, took: list[float]
+) -> AsyncIterator[Callable[[str], object]]:
+    """Give what sends a task of a tenant; all of them have ended when the block has."""
+    submitted: dict[str, float] = {}
+    streams = {tenant: new_stream() for tenant in tenants}
 
     async def send(tenant: str) -> None:
-        job = make_job(tenant, f"ws.{tenant}")
+        job = make_job(tenant, streams[tenant])
         submitted[job.task.task_uuid] = time.perf_counter()
         await engine.submit([job])
 
     async def receive(tenant: str) -> None:
-        async with aclosing(engine.results(f"ws.{tenant}")) as results:
-            for _ in range(10):
-                uuid_ = (await anext(results)).outcome.job.task.task_uuid
-                took.append(time.perf_counter() - submitted[uuid_])
+        async with aclosing(engine.results(streams[tenant])) as results:
+            for _ in range(each):
+                task_uuid = (await anext(results)).outcome.job.task.task_uuid
+                took.append(time.perf_counter() - submitted[task_uuid])
 
-    small = [f"small{number}" for number in range(9)]
-    await engine.submit([make_job("greedy", "ws.greedy") for _ in range(flood)])
     async with asyncio.TaskGroup() as group:
-        for tenant in small:
+        for tenant in tenants:
             group.create_task(receive(tenant))
-        for _ in range(10):
-            for tenant in small:
-                group.create_task(send(tenant))
-            await asyncio.sleep(0.05)
-    return quantiles(took)
+        yield lambda tenant: group.create_task(send(tenant))
+
+
+def new_stream() -> str:
+    """Name a stream that has nothing of earlier measurements in it."""
+    return f"ws.{uuid.uuid4()}"
 
 
 def cpu_seconds() -> float:
@@ -255,30 +148,51 @@ def quantiles(seconds: list[float]) -> dict[str, float]:
     }
 
 
-async def measure(settings: NatsSettings, *, is_quick: bool) -> dict[str, Any]:
+async def measure_engine(opened: Opened, *, is_quick: bool) -> dict[str, Any]:
+    """Measure one of the engines."""
     singles, many, flood = (100, 1000, 500) if is_quick else (500, 5000, 1500)
-    found: dict[str, Any] = {}
-    for name, opened in (("embedded", embedded), ("jetstream", lambda *a: jetstream(settings, *a))):
-        async with opened() as engine:
-            one_by_one = await one_at_a_time(engine, singles)
-            before = cpu_seconds()
-            rate = await many_at_once(engine, many)
-            found[name] = {
-                "one_at_a_time": one_by_one,
-                "tasks_per_s": round(rate),
-                "cpu_ms_per_task": round(1e3 * (cpu_seconds() - before) / many, 3),
-            }
-        async with opened(BATCH_S) as engine:
-            found[name]["small_tenants_beside_a_flood"] = await beside_a_flood(engine, flood)
-    added = [found[name]["one_at_a_time"]["p50_ms"] for name in ("jetstream", "embedded")]
-    found["added_p50_ms"] = round(added[0] - added[1], 2)
+    async with opened() as engine:
+        one_by_one = await one_at_a_time(engine, singles)
+        before = cpu_seconds()
+        rate = await many_at_once(engine, many)
+        cpu_s = cpu_seconds() - before
+    async with opened(MODEL) as engine:
+        fairness = await beside_a_flood(engine, flood)
+    return {
+        "one_at_a_time": one_by_one,
+        "tasks_per_s": round(rate),
+        "cpu_ms_per_task": round(1e3 * cpu_s / many, 3),
+        "small_tenants_beside_a_flood": fairness,
+    }
+
+
+async def measure_prefetch(opened: Opened, *, is_quick: bool) -> dict[str, dict[str, float]]:
+    """Measure what it changes how many tasks a worker holds ahead."""
+    count = 300 if is_quick else 2000
+    per_s = 0.8 * WORKERS * PLACES / PLACE_S
+    found = {}
+    for prefetch in PREFETCHES:
+        async with opened(Work(PLACE_S, places=PLACES, prefetch=prefetch)) as engine:
+            found[str(prefetch)] = await at_random(engine, count, per_s)
+        async with opened(Work(prefetch=prefetch)) as engine:
+            found[str(prefetch)]["idle_tasks_per_s"] = round(await many_at_once(engine, count))
     return found
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run on the loop that the service runs on."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+async def measure(url: str, *, is_quick: bool) -> dict[str, Any]:
+    """Measure both."""
+
+    def remote(*work: Work) -> AbstractAsyncContextManager[Engine]:
+        return jetstream(url, *work)
+
+    found: dict[str, Any] = {
+        "embedded": await measure_engine(embedded, is_quick=is_quick),
+        "jetstream": await measure_engine(remote, is_quick=is_quick),
+        "by_prefetch": await measure_prefetch(remote, is_quick=is_quick),
+    }
+    added = [found[name]["one_at_a_time"]["p50_ms"] for name in ("jetstream", "embedded")]
+    found["added_p50_ms"] = round(added[0] - added[1], 2)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -287,22 +201,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="fewer tasks: does it work at all?")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--nats-server", default="", help="the server's program")
-    parser.add_argument("--worker", type=float, help=argparse.SUPPRESS)
-    parser.add_argument("--urls", default="", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.worker is not None:
-        run(serve(options.urls.split(","), options.worker))
-        return
     program = find_server(options.nats_server)
-    with running_nats(program) as url:
-        found = run(measure(nats_settings([url]), is_quick=options.quick))
-    found["machine"] = f"{platform.machine()}, Python {platform.python_version()}"
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    found["nats"] = said.stdout.strip()
-    text = json.dumps(found, indent=1)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n")
+    found = machine() | {"nats": said.stdout.strip()}
+    with running_nats(program) as url:
+        found |= run(measure(url, is_quick=options.quick))
+    print(json.dumps(found, indent=1))
+    write(found, options.json)
 
 
 if __name__ == "__main__":

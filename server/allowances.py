@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
 
 from protocol.jobs import Job
 from server.auth import Caller
 from server.budgets import Budgets
 from server.rates import RateLimiter
+
+
+class BudgetShares(Protocol):
+    """Knows which part of a key's budget this process may spend."""
+
+    async def share(self, job: Job, budget: Decimal) -> Decimal:
+        """Tell it for a task that comes now; raises InsufficientCredits where it is too small."""
+
+
+class WholeBudgets:
+    """One process has all of every budget."""
+
+    async def share(self, _: Job, budget: Decimal) -> Decimal:
+        """Give all of it."""
+        return budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +33,7 @@ class Allowances:
 
     tasks: RateLimiter
     budgets: Budgets
+    shares: BudgetShares
 
     def check(self, caller: Caller, task_type: str) -> None:
         """Let a task pass, before anything of it is done.
@@ -29,10 +47,10 @@ class Allowances:
         if self.tasks.is_limited:
             self.tasks.count(caller.key_id)
 
-    def reserve(self, caller: Caller, job: Job) -> None:
+    async def reserve(self, caller: Caller, job: Job) -> None:
         """Set the price of a job aside; raises InsufficientCredits."""
         if caller.monthly_budget is not None:
-            self.budgets.reserve(job, caller.monthly_budget)
+            self.budgets.reserve(job, await self.shares.share(job, caller.monthly_budget))
 
     def release(self, job: Job) -> None:
         """Give it back: the job was not taken."""

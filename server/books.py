@@ -6,11 +6,12 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 
 from inference import ledger
 from inference.database import Database
-from protocol.jobs import JobId, Outcome
-from server.budgets import Budgets
+from protocol.jobs import Outcome
+from server.budgets import Budgets, spent_in
 from server.deliveries import Outbox
 from server.deliveries.outbox import Ending, Entry
 
@@ -30,7 +31,7 @@ class Books:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
-        self._spending = spending
+        self.spending = spending
         self._outbox = outbox
         self._clock = clock
 
@@ -41,7 +42,7 @@ class Books:
         def change(connection: sqlite3.Connection) -> None:
             for outcome in outcomes:
                 if ledger.charge(connection, outcome, now):
-                    self._spending.record(connection, outcome)
+                    self.spending.record(connection, outcome)
                 self._outbox.record(connection, outcome)
 
         await self._database.write(change)
@@ -62,10 +63,7 @@ class Books:
         """Have it told how each webhook and upload ended."""
         self._outbox.watch(told)
 
-    def unsettled(self) -> list[JobId]:
-        """List the tasks that something is set aside for."""
-        return self._spending.in_work()
-
-    def settle(self, outcome: Outcome) -> None:
-        """Count what a task cost in the place of what was set aside for it."""
-        self._spending.settle(outcome)
+    async def spent(self) -> dict[str, Decimal]:
+        """Tell what this ledger says that each key has spent this month, in USD."""
+        month = self.spending.month
+        return await self._database.read(lambda connection: spent_in(connection, month))

@@ -28,6 +28,8 @@ ON CONFLICT (key_id, month) DO UPDATE SET micro_usd = micro_usd + excluded.micro
 """
 _SPENT = "SELECT key_id, micro_usd FROM spending WHERE month = ?"
 
+NOTHING = Decimal(0)
+
 _Place = tuple[str, str, float]
 """A taskUUID may be sent twice, and be refused the second time: the time tells the two apart."""
 
@@ -67,12 +69,25 @@ class Budgets:
 
     async def open(self, database: Database, unfinished: Iterable[Job]) -> None:
         """Take up what was spent, and the tasks that an earlier run left."""
-        month = month_of(self._clock())
+        month = self.month
         spent = await database.read(lambda connection: spent_in(connection, month))
         for key_id, cost in spent.items():
             self._spent[key_id, month] = cost
         for job in unfinished:
             self._hold(job, self._most(job))
+
+    @property
+    def month(self) -> str:
+        """The month that is spent in."""
+        return month_of(self._clock())
+
+    def gone(self, key_id: str) -> Decimal:
+        """Tell what a key has spent this month, and what is set aside for its tasks in work."""
+        return self._spent.get((key_id, self.month), NOTHING) + self._held.get(key_id, NOTHING)
+
+    def needed(self, job: Job) -> Decimal:
+        """Tell how large a budget must be for a task to be taken; what is free needs some too."""
+        return self.gone(job.key_id) + max(self._most(job), MICRO_DOLLAR)
 
     def reserve(self, job: Job, budget: Decimal | None) -> None:
         """Set aside what a task may cost at most.
@@ -82,14 +97,16 @@ class Budgets:
         """
         if budget is None:
             return
-        most = self._most(job)
-        gone = self._spent[job.key_id, month_of(self._clock())] + self._held[job.key_id]
-        if gone + most > budget or gone >= budget:
-            raise InsufficientCredits(
-                f"This API key may spend {budget} USD a month; {gone} USD are spent or set aside "
-                f"for its tasks in work, and this task may cost up to {most} USD."
-            )
-        self._hold(job, most)
+        if self.needed(job) > budget:
+            raise self.overdrawn(job, budget, self.gone(job.key_id))
+        self._hold(job, self._most(job))
+
+    def overdrawn(self, job: Job, budget: Decimal, gone: Decimal) -> InsufficientCredits:
+        """Say why a task does not fit into a budget of which so much is gone."""
+        return InsufficientCredits(
+            f"This API key may spend {budget} USD a month; {gone} USD are spent or set aside "
+            f"for its tasks in work, and this task may cost up to {self._most(job)} USD."
+        )
 
     def release(self, job: Job) -> None:
         """Give back what was set aside: the task was not taken, or has ended."""
@@ -101,6 +118,10 @@ class Budgets:
             if not self._held[job.key_id]:
                 del self._held[job.key_id]
 
+    def holds(self, job: Job) -> bool:
+        """Whether something is set aside for a task."""
+        return _place_of(job) in self._set_aside
+
     def in_work(self) -> list[JobId]:
         """List the tasks that something is set aside for, the oldest first."""
         return [(tenant, task_uuid) for tenant, task_uuid, _ in self._set_aside]
@@ -108,13 +129,13 @@ class Budgets:
     def settle(self, outcome: Outcome) -> None:
         """Count what a task cost in the place of what was set aside for it."""
         self.release(outcome.job)
-        self._spent[outcome.job.key_id, month_of(self._clock())] += outcome.cost
+        self._spent[outcome.job.key_id, self.month] += outcome.cost
 
     def record(self, connection: sqlite3.Connection, outcome: Outcome) -> None:
         """Write down what a task cost, in the change that writes down its outcome."""
         if outcome.cost and outcome.job.key_id:
             micro_usd = int(outcome.cost / MICRO_DOLLAR)
-            row = (outcome.job.key_id, month_of(self._clock()), micro_usd)
+            row = (outcome.job.key_id, self.month, micro_usd)
             connection.execute(_SPEND, row)
 
     def _hold(self, job: Job, most: Decimal) -> None:

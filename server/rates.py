@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -26,6 +27,20 @@ class RateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How many seconds' worth may come at once: with 1, 600 a minute mean 10 a second."""
 
 
+class CountsCalls(Protocol):
+    """A limiter of calls by key."""
+
+    @property
+    def what(self) -> str:
+        """What it counts, by the same name at every gateway."""
+
+    def let_through(self) -> dict[str, int]:
+        """Tell how many calls of each key passed since this was last asked."""
+
+    def add(self, key: str, calls: int) -> None:
+        """Count calls that passed elsewhere."""
+
+
 class RateLimiter:
     """Counts calls by key: the generic cell rate algorithm (ITU-T I.371), one number for each key.
 
@@ -43,9 +58,10 @@ class RateLimiter:
         self._per_minute = per_minute
         self._step_s = 60 / per_minute if per_minute else 0.0
         self._ahead_s = max(burst_s, self._step_s)
-        self._what = what
+        self.what = what
         self._clock = clock
         self._used_until: dict[str, float] = {}
+        self._passed: Counter[str] = Counter()
 
     @property
     def is_limited(self) -> bool:
@@ -61,10 +77,23 @@ class RateLimiter:
         wait_s = used_until - now - self._ahead_s
         if wait_s > 1e-6:  # sums of steps are not exact
             raise RateLimited(
-                f"More than {self._per_minute:,} {self._what} a minute with this API key; "
+                f"More than {self._per_minute:,} {self.what} a minute with this API key; "
                 f"try again in {math.ceil(wait_s)} s.",
                 retry_after_s=wait_s,
             )
         self._used_until[key_id] = used_until
+        self._passed[key_id] += 1
         if len(self._used_until) > SWEEP_ABOVE:
             self._used_until = {k: until for k, until in self._used_until.items() if until > now}
+            self._passed.clear()
+
+    def let_through(self) -> dict[str, int]:
+        """Tell how many calls of each key passed since this was last asked."""
+        passed, self._passed = self._passed, Counter()
+        return passed
+
+    def add(self, key_id: str, calls: int) -> None:
+        """Count calls that passed at another gateway, too many or not."""
+        now = self._clock()
+        used_until = max(now, self._used_until.get(key_id, now)) + calls * self._step_s
+        self._used_until[key_id] = used_until

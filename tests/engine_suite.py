@@ -1,4 +1,5 @@
-"""What every engine does. A test module subclasses `EngineSuite` and gives it an `engine`.
+"""What every engine does. A test module subclasses `EngineSuite` and gives it an `engine`, and
+`next_run`, which starts an engine whose worker dies, as a crash ends it, when the next one starts.
 
 Nothing here counts on an engine being quick: what must not come is shown by what comes next.
 """
@@ -6,7 +7,7 @@ Nothing here counts on an engine being quick: what must not come is shown by wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
 from fakes import PATIENCE_S, STREAM, job_of, outcome_of, uuid_of
@@ -17,17 +18,20 @@ from protocol.errors import (
     ConflictingTask,
     InferenceFailed,
     ShuttingDown,
+    TaskAbandoned,
     TaskCancelled,
 )
 from protocol.faults import Fault
 from protocol.jobs import Job, Outcome, RemoteImage
 from protocol.tasks import RemoveBackground
 
+NextRun = Callable[[], Awaitable[Engine]]
+
 
 async def accept(engine: Engine, *jobs: Job) -> None:
     answers = await engine.submit(jobs)
     refused = [answer.error for answer in answers if isinstance(answer, Refused)]
-    assert refused == []
+    assert refused == [], refused
 
 
 async def next_lease(leases: AsyncIterator[Lease]) -> Lease:
@@ -48,6 +52,16 @@ async def read(
 ) -> list[Result]:
     async with aclosing(engine.results(stream, after)) as results:
         return [await asyncio.wait_for(anext(results), PATIENCE_S) for _ in range(count)]
+
+
+async def ended(engine: Engine, job: Job) -> Outcome:
+    """How a job ended, once it has."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            state = await engine.find(job.id)
+            if state is not None and state.outcome is not None:
+                return state.outcome
+            await asyncio.sleep(0.01)
 
 
 def numbers(results: list[Result]) -> list[int]:
@@ -398,6 +412,32 @@ class EngineSuite:
         await accept(engine, job_of(2))
         await finish(leases, 2)
         assert sorted(numbers(await read(engine, 2))) == [1, 2]
+
+    async def test_job_that_ends_its_process_each_time_is_abandoned(
+        self, next_run: NextRun
+    ) -> None:
+        engine = await next_run()
+        await accept(engine, job_of(1))
+        for _ in range(3):
+            lease = await next_lease(engine.work())
+            await lease.begin()
+            engine = await next_run()
+        offered = asyncio.ensure_future(next_lease(engine.work()))
+        fault = (await ended(engine, job_of(1))).fault
+        offered.cancel()
+        await asyncio.wait({offered})
+        assert fault is not None
+        assert isinstance(fault.error(), TaskAbandoned)
+
+    async def test_job_that_ended_its_process_twice_may_succeed(self, next_run: NextRun) -> None:
+        engine = await next_run()
+        await accept(engine, job_of(1))
+        for _ in range(2):
+            lease = await next_lease(engine.work())
+            await lease.begin()
+            engine = await next_run()
+        await finish(engine.work())
+        assert (await ended(engine, job_of(1))).fault is None
 
     # The end
 

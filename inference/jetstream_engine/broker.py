@@ -177,7 +177,7 @@ class Broker:
         data: bytes,
         *,
         message_id: str = "",
-        is_first: bool = False,
+        last_seq: int | None = None,
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> Stored:
         """Publish into a stream, tried once; on return the message is stored.
@@ -186,7 +186,7 @@ class Broker:
             subject: one that a stream takes.
             data: what to store.
             message_id: taken once within the duplicate window.
-            is_first: to be refused where the subject holds a message.
+            last_seq: to be refused where another message is the subject's newest; 0: where any is.
             headers: kept with it.
 
         Raises:
@@ -196,8 +196,8 @@ class Broker:
         sent = dict(headers)
         if message_id:
             sent["Nats-Msg-Id"] = message_id
-        if is_first:
-            sent["Nats-Expected-Last-Subject-Sequence"] = "0"
+        if last_seq is not None:
+            sent["Nats-Expected-Last-Subject-Sequence"] = str(last_seq)
         answer = json.loads((await self.ask(subject, data, sent or None)).data)
         if "error" in answer:
             raise Refusal(answer["error"])
@@ -210,14 +210,14 @@ class Broker:
         data: bytes,
         *,
         message_id: str = "",
-        is_first: bool = False,
+        last_seq: int | None = None,
     ) -> Stored:
         """Publish as `store` does, tried again while no answer comes."""
         until = time.monotonic() + limit_s
         is_retried = False
         while True:
             try:
-                stored = await self.store(subject, data, message_id=message_id, is_first=is_first)
+                stored = await self.store(subject, data, message_id=message_id, last_seq=last_seq)
             except StorageUnavailable:
                 if time.monotonic() >= until:
                     raise

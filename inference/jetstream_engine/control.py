@@ -92,7 +92,7 @@ class Cancelling:
     async def _end(self, job_id: JobId) -> bool:
         try:
             waiting = await self._jobs.waiting(job_id)
-            if waiting is None or await self._jobs.outcome(job_id) is not None:
+            if waiting is None or await self._jobs.outcome(waiting.job) is not None:
                 return False
             cancelled = TaskCancelled("The task was cancelled.")
             is_ended = await self._settling.settle(Outcome.failed(waiting.job, cancelled))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from inference.engine import Accepted, JobState, Lease, Refused, Result, Settles, Stats
@@ -15,6 +15,7 @@ from inference.jetstream_engine.control import Cancelling
 from inference.jetstream_engine.followers import Followers
 from inference.jetstream_engine.gauging import gauge
 from inference.jetstream_engine.health import Pulse, risks
+from inference.jetstream_engine.held import Held
 from inference.jetstream_engine.janitor import Janitor
 from inference.jetstream_engine.jobs import Jobs
 from inference.jetstream_engine.mending import Mender
@@ -22,7 +23,7 @@ from inference.jetstream_engine.outstanding import Outstanding
 from inference.jetstream_engine.publisher import Publisher
 from inference.jetstream_engine.reader import Reader
 from inference.jetstream_engine.settling import Settling
-from inference.jetstream_engine.workbench import Held, Workbench
+from inference.jetstream_engine.workbench import Workbench
 from inference.local_engine import LocalEngineSettings
 from protocol.errors import StorageUnavailable
 from protocol.jobs import Job, JobId, Outcome, Pool
@@ -121,6 +122,10 @@ class JetStreamEngine:
     def results(self, stream: str, after: int = 0) -> AsyncGenerator[Result]:
         """Yield the stream's results after a sequence number, then live ones."""
         return self._reader.read(stream, after)
+
+    def watch_results(self, told: Callable[[Outcome], None]) -> None:
+        """Have it told of every outcome that is read here."""
+        self._reader.watch(told)
 
     def forget(self, stream: str, upto: int) -> None:
         """Drop results that the client has."""

@@ -64,7 +64,7 @@ class Followers:
             followed = self._followed[job_id] = _Followed(look_at=self._clock() + FIRST_LOOK_S)
             await self._listen(job_id[0])
         followed.streams.add(stream)
-        outcome = await self._jobs.outcome(job_id)
+        outcome = await self._jobs.outcome(state.job)
         if outcome is None:
             return state
         followed.streams.discard(stream)
@@ -108,15 +108,14 @@ class Followers:
             return
         followed.look_at = self._clock() + AGAIN_S
         with contextlib.suppress(StorageUnavailable, Refusal):
-            outcome = await self._jobs.outcome(job_id)
-            if outcome is None:
-                if await self._jobs.waiting(job_id) is None:
-                    self._followed.pop(job_id, None)
-                followed.look_at = self._clock() + LOOK_S
-                return
-            for stream in list(followed.streams):
-                await self._store(stream, outcome)
-                followed.streams.discard(stream)
+            state = await self._jobs.find(job_id)
+            if state is not None:
+                if state.outcome is None:
+                    followed.look_at = self._clock() + LOOK_S
+                    return
+                for stream in list(followed.streams):
+                    await self._store(stream, state.outcome)
+                    followed.streams.discard(stream)
             self._followed.pop(job_id, None)
 
     async def _store(self, stream: str, outcome: Outcome) -> None:

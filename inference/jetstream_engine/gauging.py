@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from inference.engine import Stats
 from inference.jetstream_engine import names
 from inference.jetstream_engine.broker import Broker
+from inference.jetstream_engine.held import Held
 from inference.jetstream_engine.mending import consumers_of
 from inference.jetstream_engine.messages import seconds_of
-from inference.jetstream_engine.workbench import Held
 
 LANE_NAMES = {"i": "interactive", "b": "bulk"}
 

@@ -84,7 +84,7 @@ class Janitor:
 
     async def _is_swept(self, stream: str, found: Message, now: float) -> bool:
         job = _DECODER.decode(found.data)
-        if await self._jobs.outcome(job.id) is None:
+        if await self._jobs.outcome(job) is None:
             if not self._is_overdue(job, found, now):
                 return False
             overdue = TaskTimedOut("The task waited longer than it may.")

@@ -45,8 +45,8 @@ class Jobs:
 
     async def find(self, job_id: JobId) -> JobState | None:
         """Tell what is known of a job."""
-        ended, waiting = await asyncio.gather(self.outcome(job_id), self.waiting(job_id))
-        if ended is not None:
+        ended, waiting = await asyncio.gather(self._ended(job_id), self.waiting(job_id))
+        if ended is not None and (waiting is None or _is_of(ended, waiting.job)):
             return JobState(ended.job, ended)
         return None if waiting is None else JobState(waiting.job, None)
 
@@ -55,10 +55,12 @@ class Jobs:
         found = await self._broker.last(names.JOBS, names.job_key(job_id, "job"))
         return None if found is None else _WAITING.decode(found.data)
 
-    async def outcome(self, job_id: JobId) -> Outcome | None:
-        """Tell how a job ended, if it has."""
-        found = await self._broker.last(names.JOBS, names.job_key(job_id, "end"))
-        return None if found is None else decode_outcome(found.data)
+    async def outcome(self, job: Job) -> Outcome | None:
+        """Tell how a job ended, if it has; one that was not taken ended as its id's other job."""
+        ended = await self._ended(job.id)
+        if ended is None or _is_of(ended, job) or await self._is_repeated(job):
+            return ended
+        return None
 
     async def has_ended(self, job_id: JobId) -> bool:
         """Tell whether a job has ended, as any replica knows it: perhaps not the newest."""
@@ -72,7 +74,7 @@ class Jobs:
                 limit_s,
                 names.job_key(waiting.job.id, "job"),
                 _ENCODER.encode(waiting),
-                is_first=True,
+                last_seq=0,
             )
         except Refusal as refusal:
             if refusal.err_code == WRONG_LAST_SEQUENCE:
@@ -82,15 +84,30 @@ class Jobs:
 
     async def end(self, outcome: Outcome) -> Outcome:
         """Write down how a job ended, tried once; return the outcome that stands."""
-        key = names.job_key(outcome.job.id, "end")
-        try:
-            await self._broker.store(key, encode_outcome(outcome), is_first=True)
-        except Refusal as refusal:
-            standing = await self.outcome(outcome.job.id)
-            if refusal.err_code == WRONG_LAST_SEQUENCE and standing is not None:
-                return outcome if standing == outcome else standing
-            raise StorageUnavailable(SILENT, detail=str(refusal)) from refusal
-        return outcome
+        key, job = names.job_key(outcome.job.id, "end"), outcome.job
+        last_seq = 0
+        while True:
+            try:
+                await self._broker.store(key, encode_outcome(outcome), last_seq=last_seq)
+            except Refusal as refusal:
+                found = await self._broker.last(names.JOBS, key)
+                if refusal.err_code != WRONG_LAST_SEQUENCE or found is None:
+                    raise StorageUnavailable(SILENT, detail=str(refusal)) from refusal
+                standing = decode_outcome(found.data)
+                if _is_of(standing, job) or await self._is_repeated(job):
+                    return outcome if standing == outcome else standing
+                last_seq = found.seq  # of an older job, which has been forgotten but for its end
+            else:
+                return outcome
+
+    async def _ended(self, job_id: JobId) -> Outcome | None:
+        found = await self._broker.last(names.JOBS, names.job_key(job_id, "end"))
+        return None if found is None else decode_outcome(found.data)
+
+    async def _is_repeated(self, job: Job) -> bool:
+        """Whether another job was taken under this id, and this one was refused."""
+        waiting = await self.waiting(job.id)
+        return waiting is not None and waiting.job.submitted_at != job.submitted_at
 
     async def upload(self, job_id: JobId) -> str | None:
         """Tell what was noted of the upload of a job's result."""
@@ -115,3 +132,8 @@ class Jobs:
             await self._broker.store(names.job_key(job_id, "tries"), b"%d" % tries)
         except Refusal as refusal:
             raise StorageUnavailable(SILENT, detail=str(refusal)) from refusal
+
+
+def _is_of(outcome: Outcome, job: Job) -> bool:
+    """Whether a job ended so, and not an older one under its id."""
+    return outcome.job.submitted_at == job.submitted_at

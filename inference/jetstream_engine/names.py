@@ -13,6 +13,7 @@ DEAD_LETTERS = "DLQ"
 JOBS = "KV_JOBS"
 SESSIONS = "KV_SESSIONS"
 CLUSTER = "KV_CLUSTER"
+ACCOUNTS = "KV_ACCOUNTS"
 LEDGER = "ledger"
 JANITOR = "janitor"
 
@@ -23,6 +24,7 @@ LANES = ("i", *(f"b{number}" for number in range(BULK_LANES)))
 
 CANCEL = "ctl.cancel"
 SESSION_TAKEN = "ctl.session"
+CALLS = "ctl.calls"
 
 
 def tasks_stream(pool: str) -> str:
@@ -81,6 +83,11 @@ def usage_subject(tenant: str) -> str:
 def session_key(session_id: str) -> str:
     """Where a session is kept."""
     return f"$KV.SESSIONS.{session_id}"
+
+
+def account_key(name: str) -> str:
+    """Where an amount is kept that gateways share."""
+    return f"$KV.ACCOUNTS.{name}"
 
 
 def message_id(job: Job, what: str = "") -> str:

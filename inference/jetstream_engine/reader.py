@@ -21,6 +21,7 @@ from inference.jetstream_engine.broker import Broker
 from inference.jetstream_engine.jobs import decode_outcome
 from inference.jetstream_engine.outstanding import Outstanding
 from protocol.errors import StorageUnavailable
+from protocol.jobs import Outcome
 
 POLLED = "Cutwire-Polled"
 """The header of a result that is there because somebody asked for it with getResponse."""
@@ -48,11 +49,16 @@ class Reader:
         self._outstanding = outstanding
         self._clock = clock
         self._newest = 0
+        self._watchers: list[Callable[[Outcome], None]] = []
         self._forgotten: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def saw(self, seq: int) -> None:
         """Note that a result with this number is stored."""
         self._newest = max(self._newest, seq)
+
+    def watch(self, told: Callable[[Outcome], None]) -> None:
+        """Have it told of every outcome that is read."""
+        self._watchers.append(told)
 
     def forget(self, stream: str, upto: int) -> None:
         """Drop results that the client has; the broker drops them when their time is over."""
@@ -69,6 +75,8 @@ class Reader:
             async for result in results:
                 self.saw(result.seq)
                 self._outstanding.end(result.outcome.job.id)
+                for told in self._watchers:
+                    told(result.outcome)
                 if result.seq > self._forgotten.get(stream, (0.0, 0))[1]:
                     yield result
 

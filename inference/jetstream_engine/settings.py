@@ -57,7 +57,7 @@ class NatsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_submitting: Count = 1_000
     """Tasks of one gateway that are being handed over; more are refused."""
 
-    prefetch: Count = 16
+    prefetch: Count = 4
     """Tasks that a worker holds beyond those in work, of each lane that is busy."""
     ack_wait_s: Seconds = 20.0
     """After this without a sign of life from its worker a task goes to another one."""

@@ -15,6 +15,8 @@ from protocol.errors import StorageUnavailable
 
 SECOND = 10**9
 DAY_S = 24 * 3600
+ACCOUNT_LIFE_S = 40 * DAY_S
+"""After the last write: an account is one month's."""
 MAX_MESSAGE_BYTES = 64 * 1024
 MAX_ACK_PENDING = 20_000
 LEDGER_ACK_WAIT_S = 30
@@ -217,7 +219,12 @@ def _buckets(settings: NatsSettings, jobs_life_s: float) -> Iterator[Wanted]:
         allow_rollup_hdrs=True,
         republish={"src": "$KV.JOBS.>", "dest": "live.job.>", "headers_only": True},
     )
-    for name, life_s in ((names.SESSIONS, settings.results_life_s), (names.CLUSTER, 0)):
+    lives = {
+        names.SESSIONS: settings.results_life_s,
+        names.ACCOUNTS: ACCOUNT_LIFE_S,
+        names.CLUSTER: 0,
+    }
+    for name, life_s in lives.items():
         subjects = [f"${name.replace('_', '.')}.>"]
         yield _stream(
             name,

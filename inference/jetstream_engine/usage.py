@@ -38,7 +38,7 @@ class UsageFeed:
         """Say whether the ledger of this id is the cluster's; the first that asks is."""
         key = f"$KV.CLUSTER.{names.LEDGER}"
         try:
-            await self._broker.store(key, ledger_id.encode(), is_first=True)
+            await self._broker.store(key, ledger_id.encode(), last_seq=0)
         except Refusal as refusal:
             if refusal.err_code != WRONG_LAST_SEQUENCE:
                 raise StorageUnavailable(

@@ -7,9 +7,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections import Counter
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,39 +15,23 @@ from nats.aio.msg import Msg
 
 from inference.jetstream_engine import names
 from inference.jetstream_engine.broker import Broker
+from inference.jetstream_engine.credit import Credit
 from inference.jetstream_engine.heartbeat import Heartbeat
+from inference.jetstream_engine.held import ACK, TERM, Held, acknowledge, hand_back
 from inference.jetstream_engine.jobs import Jobs
 from inference.jetstream_engine.puller import Puller, Pullers
 from inference.jetstream_engine.settling import Settling
+from inference.jetstream_engine.tries import Tries
 from inference.local_engine import LocalEngineSettings
 from inference.local_engine.lines import Lines
-from protocol.errors import StorageUnavailable, TaskAbandoned
+from protocol.errors import StorageUnavailable
 from protocol.jobs import Job, JobId, Outcome, Pool
 
-ACK, NAK, TERM = b"+ACK", b"-NAK", b"+TERM"
-ACK_TRIES = 5
 RETRY_S = 1.0
 REMEMBER_CANCELLED_S = 600.0
 
 _DECODER = msgspec.msgpack.Decoder(Job)
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Held:
-    """A message in hand, and the job in it."""
-
-    job: Job
-    stream: str
-    seq: int
-    lane: str
-    attempt: int
-    address: str
-    """Where it is acknowledged; a new one comes with each delivery."""
-    tries: int = 0
-    """How often it was begun after its first delivery."""
-    has_begun: bool = False
-    is_ending: bool = False
 
 
 class Workbench:
@@ -64,9 +46,8 @@ class Workbench:
         fairness: LocalEngineSettings,
     ) -> None:
         self._broker = broker
-        self._settings = broker.settings
-        self._jobs = jobs
         self._settling = settling
+        self._tries = Tries(jobs, settling, broker.settings.max_tries)
         self._pools = pools
         self._heartbeat = Heartbeat(broker.settings)
         self._pullers = Pullers(broker)
@@ -78,7 +59,7 @@ class Workbench:
         self._lines = Lines(fairness, time.monotonic)
         self._held: dict[JobId, Held] = {}
         self._running: set[JobId] = set()
-        self._waiting: Counter[str] = Counter()
+        self._credit = Credit(broker.settings.prefetch)
         self._examining: set[asyncio.Task[None]] = set()
         self._cancelled: dict[JobId, float] = {}
         self._idle = asyncio.Event()
@@ -116,11 +97,8 @@ class Workbench:
             await self._lines.grown(kind)
 
     async def begin(self, held: Held) -> None:
-        """Count a try of a task that was handed out before; the first is known without that."""
-        held.has_begun = True
-        if held.attempt > 1:
-            held.tries += 1
-            await self._note_tries(held)
+        """Count a try."""
+        await self._tries.begin(held)
 
     async def finish(self, held: Held, outcome: Outcome) -> None:
         """End a task in work; tried until the broker has it, or this worker stops."""
@@ -132,19 +110,18 @@ class Workbench:
                 async with asyncio.timeout(RETRY_S):
                     await self.closing.wait()
             if self.closing.is_set():
-                await self._broker.tell(held.address, NAK)
+                await hand_back(self._broker, held)
                 break
         else:
-            await self._acknowledge(held)
+            await acknowledge(self._broker, held)
         self._leave(held)
 
     async def give_back(self, held: Held, delay_s: float) -> None:
         """Let a task be handed out again."""
         if held.is_ending or self._held.get(held.job.id) is not held:
             return
-        answer = NAK + b' {"delay": %d}' % int(delay_s * 1e9) if delay_s else NAK
         self._leave(held)
-        await self._broker.tell(held.address, answer)
+        await hand_back(self._broker, held, delay_s)
 
     def drop_cancelled(self, job_ids: Sequence[JobId]) -> tuple[list[JobId], list[JobId]]:
         """Let go of cancelled tasks, also of those still to come; tell which run and which left."""
@@ -155,7 +132,7 @@ class Workbench:
         self._cancelled.update(dict.fromkeys(wanted, now + REMEMBER_CANCELLED_S))
         dropped = [job.id for job in self._lines.remove(lambda job: job.id in wanted)]
         for job_id in dropped:
-            self._waiting[self._held[job_id].lane] -= 1
+            self._credit.give_back(self._held[job_id].lane)
             self._leave(self._held[job_id])
         return running, dropped
 
@@ -173,9 +150,7 @@ class Workbench:
             async with asyncio.timeout(drain_s):
                 await self._idle.wait()
         for held in self.running:
-            if held.has_begun and held.attempt > 1:
-                held.tries -= 1  # it was stopped, and is not to blame
-                await self._note_tries(held)
+            await self._tries.excuse(held)
             await self.give_back(held, 0)
         await self._heartbeat.stop()
         self._lines.wake()
@@ -185,14 +160,9 @@ class Workbench:
             self._receive(message, stream, consumer)
 
         def room() -> int:
-            return self._credit(consumer) - self._waiting[consumer]
+            return self._credit.of(consumer)
 
         await self._pullers.add(Puller(self._broker, stream, consumer, room, told))
-
-    def _credit(self, lane: str) -> int:
-        """How many tasks of a lane may wait here: all lanes that are busy share the credit."""
-        busy = sum(count > 0 for other, count in self._waiting.items() if other != lane)
-        return max(2, self._settings.prefetch // (1 + busy))
 
     def _receive(self, message: Msg, stream: str, consumer: str) -> None:
         if self.closing.is_set():
@@ -228,42 +198,28 @@ class Workbench:
         self._heartbeat.hold(known.job.id, address)
 
     async def _examine(self, held: Held) -> None:
-        """Look at a task that was handed out before: has it ended, or does it end its workers?"""
+        """Look at a task that was handed out before."""
         try:
-            ended = await self._jobs.outcome(held.job.id)
-            if ended is not None:
-                if ended.job.submitted_at == held.job.submitted_at:
-                    await self._settling.tell(ended)
-                await self._retire(held)
-                return
-            held.tries = await self._jobs.tries(held.job.id)
-            if held.tries >= self._settings.max_tries - 1:
-                await self._settling.settle(Outcome.failed(held.job, tried_too_often(held.tries)))
-                await self._retire(held)
-                return
+            verdict = await self._tries.judge(held)
         except StorageUnavailable:
-            await self._let_go(held, RETRY_S)
+            self._credit.give_back(held.lane)
+            await self.give_back(held, RETRY_S)
             return
-        if self._held.get(held.job.id) is held:  # else it was cancelled meanwhile
-            (self._lines.put_suspect if held.tries else self._lines.put)(held.job)
-
-    async def _retire(self, held: Held) -> None:
-        self._waiting[held.lane] -= 1
-        await self._acknowledge(held)
-        self._leave(held)
-
-    async def _let_go(self, held: Held, delay_s: float) -> None:
-        self._waiting[held.lane] -= 1
-        await self.give_back(held, delay_s)
+        if verdict == "ended":
+            self._credit.give_back(held.lane)
+            await acknowledge(self._broker, held)
+            self._leave(held)
+        elif self._held.get(held.job.id) is held:  # else it was cancelled meanwhile
+            (self._lines.put_suspect if verdict == "suspect" else self._lines.put)(held.job)
 
     def _hold(self, held: Held) -> None:
         self._held[held.job.id] = held
         self._heartbeat.hold(held.job.id, held.address)
-        self._waiting[held.lane] += 1
+        self._credit.use(held.lane)
 
     def _take(self, held: Held) -> Held:
         self._running.add(held.job.id)
-        self._waiting[held.lane] -= 1
+        self._credit.give_back(held.lane)
         self._idle.clear()
         self._pullers.wake()
         return held
@@ -290,26 +246,7 @@ class Workbench:
             return False
         return True
 
-    async def _acknowledge(self, held: Held) -> None:
-        """Have the message removed; without an answer it comes again, and is found ended."""
-        for _ in range(ACK_TRIES):
-            with contextlib.suppress(StorageUnavailable):
-                await self._broker.ask(held.address, ACK)
-                return
-
-    async def _note_tries(self, held: Held) -> None:
-        with contextlib.suppress(StorageUnavailable):
-            await self._jobs.count_tries(held.job.id, held.tries)
-
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._examining.add(task)
         task.add_done_callback(self._examining.discard)
-
-
-def tried_too_often(tries: int) -> TaskAbandoned:
-    """Say why a task is not tried again."""
-    return TaskAbandoned(
-        f"The service stopped unexpectedly each of the {tries + 1} times that it worked on this "
-        "task; it will not be tried again."
-    )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from deploy.files import DEPLOY, compose
+from deploy.files import DEPLOY, compose, dashboard, panels
 from tools import debian
 
 from server.metrics import Metrics
@@ -19,7 +17,6 @@ from server.metrics import Metrics
 FOLDER = DEPLOY / "monitoring"
 RULES = FOLDER / "rules" / "cutwire.rules.yml"
 TESTS = FOLDER / "rules" / "cutwire_test.yml"
-DASHBOARD = FOLDER / "grafana" / "dashboards" / "cutwire.json"
 ENDINGS = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge": ("",)}
 NAME = re.compile(r"\b(?:cutwire|process)_[a-z_]+\b")
 RECORDED = re.compile(r"\b[a-z_]+:cutwire[a-z_]*:[a-z0-9_]+\b")
@@ -40,15 +37,6 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def dashboard() -> dict[str, Any]:
-    return json.loads(DASHBOARD.read_text())
-
-
-def queries() -> Iterator[str]:
-    for panel in dashboard()["panels"]:
-        yield from (target["expr"] for target in panel.get("targets", ()))
-
-
 def promtool(*arguments: str, folder: Path) -> str:
     tool = debian.find("promtool")
     if tool is None:
@@ -67,13 +55,13 @@ def test_rule_reads_what_is_measured_or_recorded(expression: str) -> None:
     assert set(NAME.findall(RECORDED.sub("", expression))) <= measured()
 
 
-@pytest.mark.parametrize("expression", sorted(set(queries())))
+@pytest.mark.parametrize("expression", sorted(set(panels().values())))
 def test_panel_reads_what_is_measured(expression: str) -> None:
     assert set(NAME.findall(expression)) <= measured()
 
 
 def test_all_that_is_measured_is_shown() -> None:
-    text = " ".join(queries())
+    text = " ".join(panels().values())
     own = {re.sub(r"_(bucket|sum|count)$", "", name) for name in measured() if "cutwire" in name}
     shown = {re.sub(r"_(bucket|sum|count)$", "", name) for name in NAME.findall(text)}
     assert own - shown == set()
@@ -111,11 +99,9 @@ def test_alerts_fire_when_they_should() -> None:
 
 
 def test_promtool_takes_every_query_of_the_dashboard(tmp_path: Path) -> None:
-    known = {"$__rate_interval": "5m", "$job": ".*", "$instance": ".*"}
-    expressions = [re.sub(r"\$\w+", lambda found: known[found[0]], each) for each in queries()]
     written = [
         {"record": f"panel:number_{number}", "expr": each}
-        for number, each in enumerate(expressions)
+        for number, each in enumerate(panels().values())
     ]
     document = {"groups": [{"name": "panels", "rules": written}]}
     (tmp_path / "panels.yml").write_text(yaml.safe_dump(document))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from deploy.files import DEPLOY
+from deploy.files import DEPLOY, panels
+from integration.pictures import encoded, scene
 from integration.service import KEY, Service
 from integration.tasks import REMOVAL, removal
 from tools import debian
 
 PATIENCE_S = 60.0
+SPARED = {"Items dropped before their run A"}
+"""A load that drops nothing leaves it empty."""
 CONFIG = """
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [%s]
@@ -32,7 +37,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service to be watched."""
     if debian.find("prometheus") is None:
         pytest.skip("no prometheus here: `make monitoring` unpacks it where it can be had")
-    service = Service(tmp_path_factory.mktemp("watched"))
+    service = Service(tmp_path_factory.mktemp("watched"), arguments=["--allow-private-networks"])
     yield service
     service.stop()
 
@@ -85,13 +90,15 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def load(watched: Service, http: httpx.AsyncClient) -> AsyncIterator[None]:
-    """A client that sends one task after another, until the test ends."""
+    """A client whose tasks succeed, fail, are refused, and have webhooks, until the test ends."""
+    broken = f"data:image/png;base64,{base64.b64encode(encoded(scene(160, 120))[:300]).decode()}"
+    nobody = {"deliveryMethod": "async", "webhookURL": f"{watched.url}/health/live"}
 
     async def send() -> None:
         while True:
             headers = {"Authorization": f"Bearer {KEY}"}
-            await http.post(f"{watched.url}/v1", json=[removal()], headers=headers)
-            await http.post(f"{watched.url}/v1", json=[removal(outputQuality=1)], headers=headers)
+            for more in ({}, {"outputQuality": 1}, {"inputImage": broken}, nobody):
+                await http.post(f"{watched.url}/v1", json=[removal(**more)], headers=headers)
 
     sending = asyncio.create_task(send())
     yield
@@ -138,6 +145,31 @@ async def test_service_under_load_is_measured(
         await wait_for(http, prometheus, query, positive)
     series = 'count({job="cutwire", __name__=~"cutwire_.*"})'
     assert await wait_for(http, prometheus, series, positive) < 600
+
+
+async def test_every_panel_shows_something_under_load(
+    load: None, http: httpx.AsyncClient, prometheus: str
+) -> None:
+    await wait_for(http, prometheus, "job:cutwire_tasks:rate5m", positive)
+    empty = panels()
+    patience = time.monotonic() + PATIENCE_S
+    while set(empty) - SPARED and time.monotonic() < patience:
+        for title, query in list(empty.items()):
+            asked = await http.get(f"{prometheus}/api/v1/query", params={"query": query})
+            if asked.json()["data"]["result"]:
+                del empty[title]
+    assert set(empty) <= SPARED
+
+
+def test_promtool_finds_nothing_to_say_of_the_metrics(watched: Service) -> None:
+    tool = debian.find("promtool")
+    assert tool is not None
+    page = httpx.get(f"{watched.url}/metrics", trust_env=False).content
+    ran = subprocess.run(
+        [tool, "check", "metrics"], input=page, capture_output=True, timeout=60, check=False
+    )
+    said = [line for line in ran.stderr.decode().splitlines() if line.startswith("cutwire_")]
+    assert said == []
 
 
 async def test_rules_are_evaluated_without_an_error(

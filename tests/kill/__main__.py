@@ -1,7 +1,8 @@
 """Kill tests: parts of a real cluster die at random moments while clients want their tasks done.
 
 make kill ARGS="--rounds 2 --tasks 500"        each kind of death, twice, with 500 tasks each time
-make kill ARGS="--kinds worker,leader --json FILE"
+make kill ARGS="--rounds 10 --tasks 2000 --json benchmarks/results/kill.json"
+make kill ARGS="--kinds worker,leader"
 
 The last line says what came of it: `N tasks, K kills, lost L, twice T, double-charged D`.
 Exits with 1 unless L, T and D are 0.
@@ -18,25 +19,30 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from brokers import NatsCluster, NatsServer, newest
+from brokers import MIB, NatsCluster, NatsServer, newest
 from cluster import KEY, Balancer, Cluster
 from kill.bucket import Bucket
 from kill.owner import Owner
 from models import embedded_like
 
+from benchmarks.timing import machine, write
 from inference.jetstream_engine import names
 from inference.jetstream_engine.broker import Broker
 from inference.jetstream_engine.jobs import decode_outcome
 from inference.jetstream_engine.reader import POLLED
 from inference.jetstream_engine.settings import NatsSettings
 
-KINDS = ("worker", "gateway", "broker", "store", "leader")
+GROUPS = (("worker", "gateway", "broker"), ("store",), ("leader",))
+"""Kinds of deaths that one cluster goes through: with a shared folder and one broker, with a bucket
+and one broker, with a shared folder and three brokers."""
+KINDS = tuple(itertools.chain(*GROUPS))
+WRONG = ("lost", "twice", "double_charged", "uncharged")
 OWNERS = 4
 AWAY_S = 10.0
 LIMIT_S = 600.0
@@ -70,32 +76,45 @@ def main() -> int:
     random.seed(options.seed)
     rounds: list[Round] = []
     kinds = options.kinds.split(",")
-    for is_cluster in (False, True):
-        here = [kind for kind in kinds if (kind == "leader") == is_cluster]
+    for group in GROUPS:
+        here = [kind for kind in group if kind in kinds]
         if here:
-            rounds += run_rounds(here, options.rounds, options.tasks, is_cluster=is_cluster)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(one) for one in rounds], indent=1) + "\n")
-    totals = {
-        name: sum(getattr(one, name) for one in rounds)
-        for name in ("tasks", "lost", "twice", "double_charged")
-    }
+            rounds += run_rounds(here, options.rounds, options.tasks)
+    found = machine() | summary(rounds)
+    write(found, options.json)
     print(
-        f"{totals['tasks']} tasks, {len(rounds)} kills, lost {totals['lost']}, "
-        f"twice {totals['twice']}, double-charged {totals['double_charged']}"
+        f"{found['tasks']} tasks, {found['kills']} kills, lost {found['lost']}, "
+        f"twice {found['twice']}, double-charged {found['double_charged']}"
     )
-    uncharged = sum(one.uncharged for one in rounds)
-    if uncharged:
-        print(f"{uncharged} tasks were never charged", file=sys.stderr)
-    return 1 if any((totals["lost"], totals["twice"], totals["double_charged"], uncharged)) else 0
+    if found["uncharged"]:
+        print(f"{found['uncharged']} tasks were never charged", file=sys.stderr)
+    return 1 if any(found[name] for name in WRONG) else 0
 
 
-def run_rounds(kinds: list[str], rounds: int, tasks: int, *, is_cluster: bool) -> list[Round]:
-    """Run all rounds of some kinds on one cluster."""
+def summary(rounds: Sequence[Round]) -> dict[str, Any]:
+    """Sum rounds up, in all and by kind."""
+    kinds = dict.fromkeys(one.kind for one in rounds)
+    return _sums(rounds) | {
+        "by_kind": {kind: _sums([one for one in rounds if one.kind == kind]) for kind in kinds},
+        "rounds": [asdict(one) for one in rounds],
+    }
+
+
+def _sums(rounds: Sequence[Round]) -> dict[str, Any]:
+    pauses = sorted(one.pause_s for one in rounds)
+    return {
+        "kills": len(rounds),
+        **{name: sum(getattr(one, name) for one in rounds) for name in ("tasks", *WRONG)},
+        "pause_s": {"median": pauses[len(pauses) // 2], "longest": pauses[-1]},
+    }
+
+
+def run_rounds(kinds: list[str], rounds: int, tasks: int) -> list[Round]:
+    """Run all rounds of a group of kinds on one cluster."""
     done = []
     with tempfile.TemporaryDirectory(prefix="cutwire-kill-") as name, Bucket() as bucket:
-        folder = Path(name)
-        with running(folder, bucket, is_cluster=is_cluster) as (cluster, balancer):
+        store = bucket.settings if "store" in kinds else {}
+        with running(Path(name), store, is_cluster="leader" in kinds) as (cluster, balancer):
             for number in range(rounds):
                 for kind in kinds:
                     one = asyncio.run(run_round(kind, tasks, cluster, balancer, bucket))
@@ -108,7 +127,7 @@ def run_rounds(kinds: list[str], rounds: int, tasks: int, *, is_cluster: bool) -
 
 @contextmanager
 def running(
-    folder: Path, bucket: Bucket, *, is_cluster: bool
+    folder: Path, store: Mapping[str, object], *, is_cluster: bool
 ) -> Iterator[tuple[Cluster, Balancer]]:
     """A cluster on a small model, which makes many tasks a second."""
     (folder / "tiny.onnx").write_bytes(embedded_like())
@@ -126,7 +145,8 @@ def running(
         "limits__task_s": LIMIT_S,
         "limits__in_flight_per_socket": 256,
         "logs__level": "warning",
-        **bucket.settings,
+        "nats__jobs_bytes": 512 * MIB,
+        **store,
     }
     program = newest()
     broker = NatsCluster(folder / "n", program) if is_cluster else NatsServer(folder / "n", program)
@@ -146,6 +166,7 @@ async def run_round(
     each = [tasks // OWNERS + (place < tasks % OWNERS) for place in range(OWNERS)]
     owners = [Owner(balancer.ws_url, KEY, count) for count in each]
     moment = random.uniform(0.05, 0.8) * tasks
+    before = await _last_result(cluster)
     begun = time.monotonic()
     async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
         for owner in owners:
@@ -158,7 +179,7 @@ async def run_round(
         await asyncio.gather(*(owner.ask_again() for owner in owners))
     wanted = {task_uuid for owner in owners for task_uuid in owner.images}
     charges = await _charges(cluster, wanted)
-    stored = await _stored_twice(cluster, wanted)
+    stored = await _stored_twice(cluster, wanted, before)
     told_twice = sum(len(images) > 1 for owner in owners for images in owner.images.values())
     moments = sorted(at for owner in owners for at in owner.ended_at)
     for owner in owners:
@@ -211,12 +232,16 @@ async def _charges(cluster: Cluster, wanted: set[str]) -> dict[str, int]:
         await asyncio.sleep(0.5)
 
 
-async def _stored_twice(cluster: Cluster, wanted: set[str]) -> int:
-    """Count the tasks that the streams hold more than one result of."""
+async def _last_result(cluster: Cluster) -> int:
+    async with Broker(_nats_settings(cluster), "kill test").opened() as broker:
+        state = (await broker.call(f"STREAM.INFO.{names.RESULTS}"))["state"]
+        return int(state["last_seq"])
+
+
+async def _stored_twice(cluster: Cluster, wanted: set[str], seq: int) -> int:
+    """Count the tasks that the streams hold more than one result of, after a sequence number."""
     results: Counter[str] = Counter()
-    settings = _nats_settings(cluster)
-    async with Broker(settings, "kill test").opened() as broker:
-        seq = 0
+    async with Broker(_nats_settings(cluster), "kill test").opened() as broker:
         while found := await broker.first_from(names.RESULTS, seq + 1, "res.>"):
             seq = found.seq
             if POLLED not in found.headers:

@@ -124,6 +124,22 @@ async def engine(start: Start) -> JetStreamEngine:
     return await start()
 
 
+@pytest.fixture
+async def next_run(
+    start: Start, doors: Callable[[], Awaitable[Door]]
+) -> Callable[[], Awaitable[JetStreamEngine]]:
+    """Start an engine; the one before is cut off from the broker, as a crash would do."""
+    way: list[Door] = []
+
+    async def next_run() -> JetStreamEngine:
+        if way:
+            way.pop().shut()
+        way.append(await doors())
+        return await start(door=way[0], ack_wait_s=0.3)
+
+    return next_run
+
+
 async def empty(broker: Broker) -> None:
     """Remove what an earlier test made; purged streams would still know its message ids."""
     for stream in (await broker.call("STREAM.NAMES", {})).get("streams") or []:

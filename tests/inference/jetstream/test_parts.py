@@ -28,6 +28,7 @@ from inference.jetstream_engine import names
 from inference.jetstream_engine.broker import Broker
 from inference.jetstream_engine.engine import JetStreamEngine
 from inference.jetstream_engine.health import risks
+from inference.jetstream_engine.jobs import Jobs, Waiting
 from inference.jetstream_engine.outstanding import Outstanding
 from inference.jetstream_engine.sessions import SharedSession, SharedSessions
 from inference.jetstream_engine.settings import NatsSettings
@@ -254,6 +255,28 @@ async def test_what_could_not_be_recorded_comes_again(start: Start, broker: Brok
     running.cancel()
     await asyncio.wait({running})
     assert tries == [1, 1]
+
+
+async def test_end_of_a_forgotten_job_gives_way_to_a_new_one_under_its_id(
+    start: Start, broker: Broker
+) -> None:
+    await start()
+    jobs, old, new = Jobs(broker), outcome_of(job_of(1)), replace(job_of(1), submitted_at=2_000.0)
+    await jobs.end(old)
+    assert await jobs.outcome(new) is None
+    await jobs.end(outcome_of(new))
+    assert await jobs.outcome(new) == outcome_of(new)
+
+
+async def test_end_of_a_job_stands_before_one_that_was_refused_under_its_id(
+    start: Start, broker: Broker
+) -> None:
+    await start()
+    jobs, old, new = Jobs(broker), outcome_of(job_of(1)), replace(job_of(1), submitted_at=2_000.0)
+    await jobs.take(Waiting(job=job_of(1), stream="TASKS_default", seq=1), PATIENCE_S)
+    await jobs.end(old)
+    assert await jobs.end(outcome_of(new)) == old
+    assert await jobs.outcome(new) == old
 
 
 async def test_ledger_belongs_to_the_first_that_asks(start: Start, broker: Broker) -> None:
