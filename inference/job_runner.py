@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,11 +12,11 @@ import msgspec
 from msgspec import UNSET
 
 from inference.coding import Header, PictureLimits, decode, probe
+from inference.crew import Crew
 from inference.keys import new_image_uuid, result_key, upload_key
 from inference.moderation import WHITE, Moderates
 from inference.picture import Picture
 from inference.pipelines import PIPELINES, Rendered
-from inference.pixel_budget import PixelBudget
 from inference.rendering import Encoded, encode_rendered
 from inference.sandbox import DecodesImages
 from inference.steps.compose import flatten
@@ -25,6 +24,7 @@ from inference.steps.crop import MAX_PIXELS
 from inference.steps.matting import Method
 from inference.steps.regions import Region, Regions
 from inference.tools import JobTools, Networks
+from inference.turns import Turns
 from protocol.errors import ContentPolicyViolation, CutwireError, InternalError
 from protocol.jobs import ImageSource, Job, Outcome, Product
 from protocol.results import BoundingBox, Detection
@@ -52,7 +52,8 @@ class Bounds:
     """How pictures are treated: the size of one, of all in work, who decodes them, and matting."""
 
     pictures: PictureLimits
-    budget: PixelBudget
+    budget: Turns
+    """Pixels of all pictures in work."""
     decode: DecodesImages = decode
     matting: Method = "fast"
 
@@ -65,14 +66,14 @@ class JobRunner:
         inputs: ReadsInputs,
         store: StoresBlobs,
         networks: Networks,
-        threads: ThreadPoolExecutor,
+        crew: Crew,
         bounds: Bounds,
         moderator: Moderates,
     ) -> None:
         self._inputs = inputs
         self._store = store
         self._networks = networks
-        self._threads = threads
+        self._crew = crew
         self._moderator = moderator
         self._limits = bounds.pictures
         self._budget = bounds.budget
@@ -84,14 +85,13 @@ class JobRunner:
         deadline = time.monotonic() + job.time_left_s(time.time())
         tools = JobTools(
             self._networks,
-            self._threads,
+            self._crew.of(job.tenant),
             model=job.model,
             deadline=deadline,
             matting=self._matting,
         )
         # Of two machines' clocks, perhaps: never less than nothing.
         waited_s = max(0.0, time.time() - job.submitted_at)
-        tools.stages_ms["queue"] = round(waited_s * 1e3, 3)
         try:
             tools.check_deadline()
             product = await self._produce(job, tools, turn)
@@ -103,7 +103,7 @@ class JobRunner:
             outcome = Outcome.failed(job, told)
         else:
             outcome = Outcome(job=job, product=product)
-        return msgspec.structs.replace(outcome, stages_ms=tools.stages_ms)
+        return msgspec.structs.replace(outcome, stages=tools.stages(waited_s))
 
     async def _produce(
         self, job: Job, tools: JobTools, turn: AbstractAsyncContextManager[None]
@@ -118,7 +118,7 @@ class JobRunner:
 
     async def _process(self, job: Job, tools: JobTools, files: dict[str, bytes]) -> Product:
         headers = [probe(data, parameter=name, limits=self._limits) for name, data in files.items()]
-        async with self._budget.hold(_pixels_in_work(job.task, headers)):
+        async with self._budget.hold(job.tenant, _pixels_in_work(job.task, headers)):
             pictures = [
                 await tools.timed_cpu("decode", self._decode, data, name)
                 for name, data in files.items()
@@ -147,7 +147,7 @@ class JobRunner:
         picture = shown.union() if isinstance(shown, Regions) else shown
         if safety.mode == "fast" and isinstance(picture, Picture):
             picture = await tools.cpu(flatten, picture, WHITE)
-        judging = self._moderator.check(picture, parameter, tools.deadline)
+        judging = self._moderator.check(picture, parameter, tools)
         try:
             await tools.timed("moderate", judging)
         except ContentPolicyViolation:

@@ -42,7 +42,7 @@ class Worker:
         runner: RunsJobs,
         *,
         concurrency: int,
-        fetches: int = 32,
+        fetches: int = 40,
     ) -> None:
         self._engine = engine
         self._runner = runner

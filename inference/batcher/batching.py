@@ -3,7 +3,8 @@
     await run(item) ──> queue (bounded, first in first out) ──> runner threads ──> model.run(batch)
 
 A runner that becomes free takes what waits, up to the largest batch. Every awaiter gets exactly one
-of: its result, its own error, its cancellation; at close() too.
+of: its result, its own error, its cancellation; at close() too. On a CPU there are two queues, each
+with runners of its own: inference.crew says who waits ahead, and who behind.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.batcher.model import BatchSettings, Model, count_cores, largest_batch
+from inference.batcher.lane import CpuTurns, Lane, make_lanes
+from inference.batcher.model import BatchSettings, Model, largest_batch
 from inference.batcher.observing import BatchObserver, BatchRun, DropReason, Unobserved
 from inference.batcher.waiting import Entry, deliver, drop_error, find_reason_to_drop
+from inference.heap import trim_heap
 from inference.models.pool import never
 from inference.models.row import Row
 from protocol.errors import CutwireError, InferenceFailed, OutOfMemory, Overloaded, ShuttingDown
@@ -45,21 +47,19 @@ class Batcher:
         observer: BatchObserver | None = None,
         clock: Callable[[], float] = time.monotonic,
         *,
-        turns: threading.Semaphore | None = None,
+        turns: CpuTurns | None = None,
     ) -> None:
         self._model = model
         self._observer = observer or Unobserved()
         self._clock = clock
         self._is_fixed = model.row.is_fixed_batch
         self._max_size = largest_batch(model, settings)
-        self._runners = settings.runners or (1 if model.is_on_gpu else count_cores())
-        self._turns = nullcontext() if turns is None or model.is_on_gpu else turns
         self._trim_after_s = settings.trim_after_s or None
         self._is_trimmed = True
         self._queue_limit = settings.queue_limit
-        self._queue: deque[Entry] = deque()
+        self._lanes = make_lanes(settings, turns, is_on_gpu=model.is_on_gpu)
+        self._lock = self._lanes[0].lock
         self._running: set[Entry] = set()
-        self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._is_closing = False
 
@@ -79,8 +79,9 @@ class Batcher:
         deadline: float | None = None,
         *,
         gone: Callable[[], bool] = never,
+        is_behind: bool = False,
     ) -> NDArray[Any]:
-        """Return the model's output for one item.
+        """Return the model's output for one item; `is_behind` as inference.crew has it.
 
         Raises Overloaded or ShuttingDown at once; TaskTimedOut (`deadline` in the clock's seconds)
         and TaskCancelled (`gone()`, asked from a runner thread) when its batch is formed; or the
@@ -93,7 +94,7 @@ class Batcher:
             gone=gone,
             queued_at=self._clock(),
         )
-        self._enqueue(entry)
+        self._enqueue(entry, self._lanes[-1 if is_behind else 0])
         try:
             return await entry.future
         except asyncio.CancelledError:
@@ -102,78 +103,90 @@ class Batcher:
 
     async def close(self, limit_s: float = 30.0) -> None:
         """Take no more, finish what waits, and after `limit_s` refuse what is still unfinished."""
-        with self._changed:
+        with self._lock:
             self._is_closing = True
-            self._changed.notify_all()
+            for lane in self._lanes:
+                lane.changed.notify_all()
         try:
             await asyncio.to_thread(self._join, time.monotonic() + limit_s)
         finally:
-            with self._changed:
-                left = [*self._queue, *self._running]
-                self._queue.clear()
+            with self._lock:
+                left = [*self._running]
+                for lane in self._lanes:
+                    left += lane.queue
+                    lane.queue.clear()
             deliver((entry, ShuttingDown("The service is shutting down.")) for entry in left)
 
     def _join(self, until: float) -> None:
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def _enqueue(self, entry: Entry) -> None:
-        with self._changed:
+    @property
+    def _depth(self) -> int:
+        return sum(len(lane.queue) for lane in self._lanes)
+
+    def _enqueue(self, entry: Entry, lane: Lane) -> None:
+        with self._lock:
             if self._is_closing:
                 raise ShuttingDown("The service is shutting down.")
-            if len(self._queue) >= self._queue_limit:
+            if self._depth >= self._queue_limit:
                 raise Overloaded(
                     "Too many pictures wait for this model; try again in a moment.",
-                    detail=f"{self.row.name}: {len(self._queue)} wait",
+                    detail=f"{self.row.name}: {self._depth} wait",
                 )
-            self._start()
-            self._queue.append(entry)
-            depth = len(self._queue)
-            self._changed.notify()
+            self._start(lane)
+            lane.queue.append(entry)
+            depth = self._depth
+            lane.changed.notify()
         self._observer.batch_queued(self.row.name, depth)
 
-    def _start(self) -> None:
-        if self._threads:
+    def _start(self, lane: Lane) -> None:
+        if lane.has_begun:
             return
-        for number in range(self._runners):
-            name = f"{self.row.name}-{number}"
-            self._threads.append(threading.Thread(target=self._serve, name=name, daemon=True))
-        for thread in self._threads:
+        lane.has_begun = True
+        for number in range(lane.runners):
+            name = f"{self.row.name}-{lane.name}-{number}"
+            thread = threading.Thread(target=self._serve, args=(lane,), name=name, daemon=True)
+            self._threads.append(thread)
             thread.start()
 
     def _forget(self, entry: Entry) -> None:
-        with self._changed:
-            if entry not in self._queue:
+        with self._lock:
+            lane = next((lane for lane in self._lanes if entry in lane.queue), None)
+            if lane is None:
                 return
-            self._queue.remove(entry)
+            lane.queue.remove(entry)
         self._observer.batch_dropped(self.row.name, "cancelled")
 
-    def _serve(self) -> None:
-        while self._has_work():
-            with self._turns:
-                batch, dead = self._take()
+    def _serve(self, lane: Lane) -> None:
+        lane.enter_thread()
+        while self._has_work(lane):
+            with lane.turns:
+                batch, dead = self._take(lane)
                 self._serve_batch(batch, dead)
 
     def _serve_batch(self, batch: list[Entry], dead: list[Dead]) -> None:
         try:
             self._drop(dead)
-            self._observer.batch_queued(self.row.name, len(self._queue))
+            self._observer.batch_queued(self.row.name, self._depth)
             self._run(batch, is_retry=False)
         # Whatever went wrong, the awaiters must hear of it and the runner must go on.
         except Exception as exc:  # noqa: BLE001
             error = InferenceFailed("The model run failed.", detail=repr(exc))
             deliver((entry, error) for entry in batch)
-        with self._changed:
+        with self._lock:
             self._running.difference_update(batch)
 
-    def _has_work(self) -> bool:
+    def _has_work(self, lane: Lane) -> bool:
         """Wait for work, and trim the model when none comes; False once closing and empty."""
         while True:
-            with self._changed:
-                if not self._queue and not self._is_closing:
-                    self._changed.wait(None if self._is_trimmed else self._trim_after_s)
-                if self._queue or self._is_closing:
-                    return bool(self._queue)
+            with self._lock:
+                if not lane.queue and not self._is_closing:
+                    # What comes behind, comes while there is work ahead: that lane trims for both.
+                    has_slept = self._is_trimmed or lane is not self._lanes[0]
+                    lane.changed.wait(None if has_slept else self._trim_after_s)
+                if lane.queue or self._is_closing:
+                    return bool(lane.queue)
                 is_idle = not self._running and not self._is_trimmed
                 self._is_trimmed = self._is_trimmed or is_idle
             if is_idle:
@@ -182,25 +195,26 @@ class Batcher:
     def _trim(self) -> None:
         try:
             self._model.trim()
+            trim_heap()
         except Exception:  # noqa: BLE001 - foreign code; memory that is kept harms nobody
             _log.exception("model not trimmed", extra={"model": self.row.name})
 
-    def _take(self) -> tuple[list[Entry], list[Dead]]:
+    def _take(self, lane: Lane) -> tuple[list[Entry], list[Dead]]:
         """Form a batch of what waits: of nothing, if other runners took it meanwhile."""
-        with self._changed:
-            batch, dead = self._form()
+        with self._lock:
+            batch, dead = self._form(lane.queue)
             self._running.update(batch)
             self._is_trimmed = False
             return batch, dead
 
-    def _form(self) -> tuple[list[Entry], list[Dead]]:
+    def _form(self, queue: deque[Entry]) -> tuple[list[Entry], list[Dead]]:
         """Take the oldest items of one shape, and those that nobody wants any more."""
         now = self._clock()
         batch: list[Entry] = []
         dead: list[Dead] = []
         others: list[Entry] = []
-        while self._queue and len(batch) < self._max_size:
-            entry = self._queue.popleft()
+        while queue and len(batch) < self._max_size:
+            entry = queue.popleft()
             reason = find_reason_to_drop(entry, now)
             if reason is not None:
                 dead.append((entry, reason))
@@ -208,7 +222,7 @@ class Batcher:
                 others.append(entry)
             else:
                 batch.append(entry)
-        self._queue.extendleft(reversed(others))
+        queue.extendleft(reversed(others))
         return batch, dead
 
     def _drop(self, dead: Sequence[Dead]) -> None:

@@ -7,41 +7,34 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
-from inference.engine import Accepted, JobState, Lease, Refused, Result, Settles, Stats
+from inference.engine import (
+    Accepted,
+    JobState,
+    Lease,
+    Refused,
+    Result,
+    Settles,
+    Stats,
+    tried_too_often,
+)
 from inference.journal import Journal
 from inference.local_engine.arrivals import Arrivals
 from inference.local_engine.lines import Lines
+from inference.local_engine.records import Record
 from inference.local_engine.settings import LocalEngineSettings
 from inference.local_engine.streams import Streams
 from protocol.decoding import repeated_task_error
-from protocol.errors import (
-    CutwireError,
-    ShuttingDown,
-    StorageUnavailable,
-    TaskAbandoned,
-    TaskCancelled,
-)
+from protocol.errors import CutwireError, ShuttingDown, StorageUnavailable, TaskCancelled
 from protocol.jobs import Job, JobId, Outcome, Pool
 
 SUSPECT_AFTER = 2
 """Tries that ended with the process: once can be bad company, after two a job runs alone."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Record:
-    """A job that has not ended."""
-
-    job: Job
-    tries: int = 0
-    followers: set[str] = field(default_factory=set)
-    has_begun: bool = False
-    is_ending: bool = False
 
 
 class LocalEngine:
@@ -57,9 +50,10 @@ class LocalEngine:
         self._settings = settings
         self._journal = journal
         self._settlement = settlement
+        self._clock = clock
         self._lines = Lines(settings, clock)
         self._streams = Streams(settings.undelivered_life_s, clock)
-        self._records: dict[JobId, _Record] = {}
+        self._records: dict[JobId, Record] = {}
         self._arrivals = Arrivals(settings, self._lines)
         self._submissions: set[asyncio.Task[list[Accepted | Refused]]] = set()
         self._running: dict[JobId, Job] = {}
@@ -74,10 +68,12 @@ class LocalEngine:
     async def open(self) -> None:
         """Take up the jobs that an earlier run left; nobody waits for them in a stream any more."""
         for job, tries in await self._journal.unfinished():
-            record = _Record(msgspec.structs.replace(job, reply_to=""), tries)
+            record = Record.of(
+                msgspec.structs.replace(job, reply_to=""), clock=self._clock, tries=tries
+            )
             self._records[job.id] = record
             if tries >= self._settings.max_tries:
-                await self._end(Outcome.failed(record.job, _tried_too_often(tries)))
+                await self._end(Outcome.failed(record.job, tried_too_often(tries)))
                 continue
             put = self._lines.put_suspect if tries >= SUSPECT_AFTER else self._lines.put
             put(record.job)
@@ -166,7 +162,7 @@ class LocalEngine:
             self._running[job.id] = job
             record = self._records[job.id]
             record.tries += 1
-            yield _LocalLease(job, record.tries, self)
+            yield _LocalLease(record, record.tries, self, self._clock)
 
     async def stats(self) -> Stats:
         """Tell how busy the engine is."""
@@ -186,21 +182,22 @@ class LocalEngine:
 
     async def finish(self, outcome: Outcome) -> None:
         """End a job that ran; on return its outcome is on the disk and delivered."""
-        job = outcome.job
-        record = self._records.get(job.id)
-        if record is None or record.is_ending or job.id not in self._running:
+        record = self._records.get(outcome.job.id)
+        if record is None or record.is_ending or outcome.job.id not in self._running:
             return
         record.is_ending = True
+        outcome = msgspec.structs.replace(outcome, job=record.job)
         while not await self._is_ended(outcome):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._settings.retry_write_s)
             if self._closing.is_set():
                 break
-        self._leave(job)
+        self._leave(record.job)
 
     def give_back(self, job: Job) -> None:
         """Put a job that ran back in line, unless it has ended."""
         if job.id in self._running:
+            job = self._records[job.id].job
             self._leave(job)
             self._lines.put(job)
 
@@ -236,7 +233,7 @@ class LocalEngine:
             self._arrivals.end(jobs)
 
     def _take(self, job: Job) -> Accepted:
-        self._records[job.id] = _Record(job)
+        self._records[job.id] = Record.of(job, self._clock)
         self._idle.clear()
         self._lines.put(job)
         return Accepted(job)
@@ -271,20 +268,19 @@ class LocalEngine:
             self._idle.set()
 
 
-def _tried_too_often(tries: int) -> TaskAbandoned:
-    return TaskAbandoned(
-        f"The service stopped unexpectedly each of the {tries} times that it worked on this task; "
-        "it will not be tried again."
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _LocalLease:
     """A job in the hands of this process's worker."""
 
-    job: Job
+    record: Record
     attempt: int
     engine: LocalEngine
+    clock: Callable[[], float]
+
+    @property
+    def job(self) -> Job:
+        """What to do, and the time that is left for it now."""
+        return self.record.timed(self.clock)
 
     async def begin(self) -> None:
         """Count this try."""

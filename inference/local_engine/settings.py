@@ -17,8 +17,12 @@ class LocalEngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """Waiting tasks of one tenant that go ahead of bulk work; what is above waits as bulk."""
     running_per_tenant: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Tasks of one tenant that run at once while another has work too; 0: one per thread."""
+    running_alone: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """The same while no other has work; 0: work.concurrency. One place more is always kept free."""
     fetching_per_tenant: Annotated[int, msgspec.Meta(ge=0)] = 16
-    """The same for tasks whose pictures are being fetched; 0: no such limit."""
+    """Tasks of one tenant whose pictures are being fetched while another has work too."""
+    fetching_alone: Annotated[int, msgspec.Meta(ge=0)] = 32
+    """The same while no other has work. There are eight places more."""
     active_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     """How long after its last task a tenant still counts as having work."""
     max_queued: int = 50_000

@@ -1,4 +1,4 @@
-"""How many jobs of one tenant may run at once? As many as can, while no other tenant is about.
+"""How many jobs of one tenant may run at once? Many while it is alone, though never all that can.
 
 Jobs are not interrupted. If one tenant's ran in every place, another's would wait for the first of
 them to end, and then share the machine with all the rest.
@@ -9,29 +9,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from inference.company import Company
 from inference.local_engine.settings import LocalEngineSettings
 from protocol.jobs import Job, Pool
 
 
 class Shares:
-    """The running jobs of each tenant, and which tenants have been asking."""
+    """The running jobs of each tenant, and how many they may be."""
 
     def __init__(self, settings: LocalEngineSettings, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._active_s = settings.active_s
+        self._company = Company(settings.active_s, clock)
         self._most: dict[Pool, int] = {
             "compute": settings.running_per_tenant,
             "fetch": settings.fetching_per_tenant,
         }
+        self._most_alone: dict[Pool, int] = {
+            "compute": settings.running_alone,
+            "fetch": settings.fetching_alone,
+        }
         self._running: Counter[tuple[Pool, str]] = Counter()
-        self._latest = ("", float("-inf"))
-        self._latest_other = ("", float("-inf"))
 
     def asked(self, tenant: str) -> None:
         """Note that a tenant has work."""
-        if tenant != self._latest[0]:
-            self._latest_other = self._latest
-        self._latest = (tenant, self._clock())
+        self._company.came(tenant)
 
     def began(self, job: Job) -> None:
         """Note that a job runs."""
@@ -45,13 +45,10 @@ class Shares:
 
     def of(self, pool: Pool) -> Callable[[str], bool]:
         """Tell which tenants may begin another job in a pool."""
-        most = self._most[pool]
 
         def may_begin(tenant: str) -> bool:
-            return not most or self._running[pool, tenant] < most or self._is_alone(tenant)
+            is_alone = self._company.is_alone(tenant)
+            most = (self._most_alone if is_alone else self._most)[pool]
+            return not most or self._running[pool, tenant] < most
 
         return may_begin
-
-    def _is_alone(self, tenant: str) -> bool:
-        name, asked_at = self._latest if self._latest[0] != tenant else self._latest_other
-        return not name or self._clock() - asked_at > self._active_s

@@ -6,8 +6,10 @@ What a client did not get when the process ends it finds in the journal, by getR
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from inference.engine import Result
 from inference.latch import Latch
@@ -73,8 +75,7 @@ class Streams:
         stream = self._streams.get(name)
         if stream is None:
             return
-        while stream.results and stream.results[0][1].seq <= upto:
-            stream.results.pop(0)
+        del stream.results[: bisect_right(stream.results, upto, key=_seq)]
         self._drop_if_spent(name)
 
     def sweep(self) -> None:
@@ -85,11 +86,14 @@ class Streams:
         self._next_sweep = now + SWEEP_EVERY_S
         horizon = now - self._life_s
         for name, stream in list(self._streams.items()):
-            while stream.results and stream.results[0][0] < horizon:
-                stream.results.pop(0)
+            del stream.results[: bisect_left(stream.results, horizon, key=itemgetter(0))]
             self._drop_if_spent(name)
 
     def _drop_if_spent(self, name: str) -> None:
         stream = self._streams.get(name)
         if stream is not None and not stream.readers and not stream.results:
             del self._streams[name]
+
+
+def _seq(kept: tuple[float, Result]) -> int:
+    return kept[1].seq

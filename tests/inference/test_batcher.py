@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
-from inference.batcher import Batcher, BatchRun, BatchSettings
+from inference.batcher import Batcher, BatchRun, BatchSettings, CpuTurns
 from inference.models import Row
 from inference.sessions import SessionSettings, open_session
+from inference.sessions.session import Session
 from protocol.errors import (
     CutwireError,
     InferenceFailed,
@@ -466,11 +469,78 @@ async def test_real_poison_picture_fails_alone(tmp_path) -> None:
     ]
 
 
+class SmallGpu:
+    """A real ONNX session with memory for so many pictures only; beyond it fails as CUDA does."""
+
+    def __init__(self, ort, room: int, failure: str) -> None:
+        self.get_inputs, self.get_outputs = ort.get_inputs, ort.get_outputs
+        self.sizes: list[int] = []
+        self.started, self.gate = threading.Event(), threading.Event()
+        self._ort, self._room, self._failure = ort, room, failure
+
+    def run(self, outputs, feeds, options=None):
+        (batch,) = feeds.values()
+        self.sizes.append(len(batch))
+        self.started.set()
+        assert self.gate.wait(30)
+        if len(batch) > self._room:
+            raise RuntimeException(self._failure)
+        return self._ort.run(outputs, feeds, options)
+
+
+OUT_OF_GPU_MEMORY = [
+    (
+        "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running "
+        "Conv node. Name:'/conv1/Conv' Status Message: bfc_arena.cc:359 void* onnxruntime::"
+        "BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Failed to allocate "
+        "memory for "
+        "requested buffer of size 1073741824"
+    ),
+    (
+        "[ONNXRuntimeError] : 1 : FAIL : CUDA failure 2: out of memory ; GPU=0 ; hostname=w1 ; "
+        "file=cuda_allocator.cc ; line=47 ; expr=cudaMalloc((void**)&p, size);"
+    ),
+    (
+        "[ONNXRuntimeError] : 1 : FAIL : CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED ; "
+        "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"
+    ),
+    "[ONNXRuntimeError] : 1 : FAIL : CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0",
+]
+
+
+@pytest.mark.parametrize("failure", OUT_OF_GPU_MEMORY)
+async def test_gpu_without_memory_for_a_batch_runs_halves_then_singles(tmp_path, failure) -> None:
+    gpu = SmallGpu(InferenceSession(write_packaged(tmp_path, embedded_like(4))), 1, failure)
+    batcher = Batcher(Session(gpu, EMBEDDED, "cuda", 1), BatchSettings(max_size=4))
+    pictures = [np.full((4, 4, 3), value, np.uint8) for value in range(5)]
+    first = asyncio.create_task(batcher.run(pictures[0]))
+    await asyncio.to_thread(gpu.started.wait, 30)
+    others = [asyncio.create_task(batcher.run(picture)) for picture in pictures[1:]]
+    await asyncio.sleep(0)
+    gpu.gate.set()
+    results = await asyncio.gather(first, *others)
+    await batcher.close()
+
+    assert [round(float(result.max()) * 255) for result in results] == list(range(5))
+    assert gpu.sizes == [1, 4, 2, 1, 1, 2, 1, 1]
+
+
+async def test_gpu_without_memory_for_one_picture_says_so(tmp_path) -> None:
+    ort = InferenceSession(write_packaged(tmp_path, embedded_like(4)))
+    gpu = SmallGpu(ort, 0, OUT_OF_GPU_MEMORY[0])
+    gpu.gate.set()
+    batcher = Batcher(Session(gpu, EMBEDDED, "cuda", 1), BatchSettings())
+
+    with pytest.raises(OutOfMemory):
+        await batcher.run(np.zeros((4, 4, 3), np.uint8))
+    await batcher.close()
+
+
 # Turns and memory
 
 
 async def test_models_that_share_turns_never_run_more_at_once_than_there_are(make) -> None:
-    turns = threading.Semaphore(1)
+    turns = CpuTurns(1)
     models = [GatedModel(is_on_gpu=False), GatedModel(is_on_gpu=False)]
     batchers = [Batcher(model, BatchSettings(runners=2), turns=turns) for model in models]
     items = [asyncio.create_task(b.run(np.ones(1, np.float32))) for b in batchers for _ in range(2)]
@@ -488,7 +558,7 @@ async def test_models_that_share_turns_never_run_more_at_once_than_there_are(mak
 
 async def test_gpu_takes_no_turn_of_the_cores(make) -> None:
     model = GatedModel(is_on_gpu=True)
-    batcher = Batcher(model, BatchSettings(), turns=threading.Semaphore(0))
+    batcher = Batcher(model, BatchSettings(), turns=CpuTurns(0))
     model.let()
 
     assert await values([asyncio.create_task(batcher.run(np.ones(1, np.float32)))]) == [2]
@@ -526,3 +596,78 @@ async def test_trim_that_fails_stops_no_runner(make) -> None:
     assert await asyncio.to_thread(bench.model.trimmed.wait, 30)
 
     assert await values([bench.put(2)]) == [4]
+
+
+# Ahead and behind
+
+
+async def test_item_ahead_waits_for_no_run_behind(make) -> None:
+    model = GatedModel(is_on_gpu=False)
+    batcher = Batcher(model, BatchSettings(), turns=CpuTurns(1))
+    behind = [asyncio.create_task(batcher.run(_one(1), is_behind=True)) for _ in range(3)]
+    await model.started()
+    ahead = asyncio.create_task(batcher.run(_one(2)))
+
+    await model.started()  # beside the one behind, though that has not ended
+    assert model.batches == [[1], [2]]
+    model.let()
+    assert await values([*behind, ahead]) == [2, 2, 2, 4]
+    await batcher.close()
+
+
+async def test_runs_behind_leave_a_core(make) -> None:
+    model = GatedModel(is_on_gpu=False)
+    batcher = Batcher(model, BatchSettings(runners=8), turns=CpuTurns(3))
+    behind = [asyncio.create_task(batcher.run(_one(1), is_behind=True)) for _ in range(4)]
+    await model.started()
+    await model.started()
+    ahead = asyncio.create_task(batcher.run(_one(2)))
+    await model.started()
+
+    assert sorted(model.batches) == [[1], [1], [2]]
+    model.let()
+    await values([*behind, ahead])
+    await batcher.close()
+
+
+async def test_item_behind_that_is_cancelled_is_not_run(make) -> None:
+    model = GatedModel(is_on_gpu=False)
+    batcher = Batcher(model, BatchSettings(runners=1), turns=CpuTurns(1))
+    first, second = (
+        asyncio.create_task(batcher.run(_one(value), is_behind=True)) for value in (1, 2)
+    )
+    await model.started()
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    model.let()
+
+    assert await values([first]) == [2]
+    await batcher.close()
+    assert model.batches == [[1]]
+
+
+async def test_close_settles_what_waits_behind(make) -> None:
+    model = GatedModel(is_on_gpu=False)
+    batcher = Batcher(model, BatchSettings(runners=1), turns=CpuTurns(1))
+    tasks = [asyncio.create_task(batcher.run(_one(1), is_behind=True)) for _ in range(2)]
+    await model.started()
+    await batcher.close(limit_s=0)
+
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ShuttingDown, ShuttingDown]
+    model.let()
+
+
+async def test_on_a_gpu_what_is_behind_joins_the_batch(make) -> None:
+    bench = make(GatedModel(is_on_gpu=True))
+    tasks = await bench.put_behind_a_running_one(1)
+    tasks.append(bench.put(2, is_behind=True))
+    await asyncio.sleep(0)
+    bench.model.let()
+
+    await values(tasks)
+    assert bench.model.batches == [[0], [1, 2]]
+
+
+def _one(value: float) -> np.ndarray:
+    return np.array([value], np.float32)

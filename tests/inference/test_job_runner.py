@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -19,12 +18,14 @@ from PIL import Image
 
 from inference.batcher import Batcher, BatchSettings
 from inference.coding import PictureLimits, encode_mask
+from inference.crew import Crew
 from inference.job_runner import Bounds, JobRunner
 from inference.models import Catalogue, ModelPool, ModelSettings
 from inference.moderation import Moderates, NoModerator
 from inference.picture import Picture
-from inference.pixel_budget import PixelBudget
 from inference.sessions import SessionSettings, open_session
+from inference.tools import JobTools
+from inference.turns import Turns
 from protocol.errors import ContentPolicyViolation, ImageNotFound
 from protocol.jobs import ImageSource, Job, Outcome, StoredImage
 from protocol.tasks import ImageErase, ImageForegroundCrop, ImageMasking
@@ -63,13 +64,13 @@ class Censor:
         self.saw_alpha: list[bool] = []
 
     async def check(
-        self, picture: Picture | np.ndarray, parameter: str | None, deadline: float
+        self, picture: Picture | np.ndarray, parameter: str | None, tools: JobTools
     ) -> None:
         self.saw_alpha.append(isinstance(picture, Picture) and picture.alpha is not None)
         raise ContentPolicyViolation("refused", parameter=parameter)
 
 
-class CountedBudget(PixelBudget):
+class CountedBudget(Turns):
     """Remembers how many pixels were asked for."""
 
     def __init__(self) -> None:
@@ -77,9 +78,9 @@ class CountedBudget(PixelBudget):
         self.held: list[int] = []
 
     @asynccontextmanager
-    async def hold(self, pixels: int) -> AsyncIterator[None]:
-        self.held.append(pixels)
-        async with super().hold(pixels):
+    async def hold(self, tenant: str, need: int = 1) -> AsyncIterator[None]:
+        self.held.append(need)
+        async with super().hold(tenant, need):
             yield
 
 
@@ -111,11 +112,11 @@ async def bench(
         catalogue, lambda row, path: Batcher(open_session(path, SessionSettings(), row), BATCHES)
     )
     budget = CountedBudget()
-    with ThreadPoolExecutor(1) as threads:
-        bounds = Bounds(PictureLimits(), budget)
-        judge = moderator or NoModerator()
-        yield JobRunner(cupboard, cupboard, pool, threads, bounds, judge), budget
-        await pool.close()
+    crew = Crew(1, first=1)
+    bounds = Bounds(PictureLimits(), budget)
+    yield JobRunner(cupboard, cupboard, pool, crew, bounds, moderator or NoModerator()), budget
+    await pool.close()
+    crew.close()
 
 
 BATCHES = BatchSettings()

@@ -61,6 +61,11 @@ async def engine(start: Start) -> Engine:
     return await start()
 
 
+@pytest.fixture
+def next_run(start: Start) -> Start:
+    return start
+
+
 class TestEveryEngine(EngineSuite):
     """The suite, run on the embedded engine."""
 
@@ -206,6 +211,18 @@ async def test_tenant_alone_runs_in_every_place(start: Start) -> None:
     await accept(engine, *(job_of(number) for number in range(3)))
     leases = engine.work()
     assert len([await next_lease(leases) for _ in range(3)]) == 3
+
+
+async def test_tenant_alone_leaves_a_place_for_who_comes_next(start: Start) -> None:
+    engine = await start(running_alone=2)
+    await accept(engine, *(job_of(number, tenant="flood") for number in range(5)))
+    leases = engine.work()
+    for _ in range(2):
+        await next_lease(leases)
+    waiting = asyncio.ensure_future(next_lease(leases))
+    await asyncio.sleep(0)
+    await accept(engine, job_of(9, tenant="single"))
+    assert (await waiting).job.tenant == "single"
 
 
 async def test_tenant_that_went_quiet_leaves_its_places_to_the_others(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
+from inference.crew import Crew, Hands
 from inference.steps.matting import Method, estimate_alpha
 from inference.tools import JobTools
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
+def hands() -> Iterator[Hands]:
+    crew = Crew(1, first=1)
+    yield crew.of("acme")
+    crew.close()
 
 
 def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -32,15 +33,13 @@ def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("method", ["fast", "exact"])
-async def test_matting_is_by_the_method_of_the_settings(
-    threads: ThreadPoolExecutor, method: Method
-) -> None:
+async def test_matting_is_by_the_method_of_the_settings(hands: Hands, method: Method) -> None:
     networks: Any = None  # matting asks none
     deadline = time.monotonic() + 60
-    tools = JobTools(networks, threads, model="", deadline=deadline, matting=method)
+    tools = JobTools(networks, hands, model="", deadline=deadline, matting=method)
     alpha = await tools.matte(*scene())
     assert (alpha == estimate_alpha(*scene(), method=method)).all()
-    assert "matting" in tools.stages_ms
+    assert [stage.name for stage in tools.stages(waited_s=0)] == ["queue", "matting"]
 
 
 def test_the_methods_differ() -> None:

@@ -30,7 +30,7 @@ class FakeNet:
         self.running = asyncio.Event()
         self.is_closed = False
 
-    async def run(self, item, deadline=None, *, gone=None) -> np.ndarray:
+    async def run(self, item, deadline=None, *, gone=None, is_behind=False) -> np.ndarray:
         assert not self.is_closed
         self.running.set()
         await self.gate.wait()

@@ -3,14 +3,15 @@
 import importlib
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from inference.batcher import Batcher, BatchSettings
+from inference.crew import Crew
 from inference.models import Catalogue, ModelPool, ModelSettings, Row
 from inference.moderation import (
     ModerationSettings,
@@ -20,6 +21,7 @@ from inference.moderation import (
 )
 from inference.picture import Picture
 from inference.sessions import SessionSettings, open_session
+from inference.tools import JobTools
 from protocol.errors import ContentPolicyViolation, ModelUnavailable, ModerationUnavailable
 from tests.models import IR_VERSION, OPSET, graph_like
 
@@ -60,34 +62,37 @@ async def pool(catalogue: Catalogue) -> AsyncIterator[ModelPool]:
 def moderator(catalogue: Catalogue, pool: ModelPool) -> Moderator:
     classifier = choose_classifier(SETTINGS, catalogue)
     assert classifier is not None
-    return Moderator(classifier, pool, ThreadPoolExecutor(1))
+    return Moderator(classifier, pool)
 
 
-def soon() -> float:
-    return time.monotonic() + 60
+def tools() -> JobTools:
+    """What a job judges with: its threads, and its time."""
+    networks: Any = None
+    hands = Crew(1, first=1).of("acme")
+    return JobTools(networks, hands, model="", deadline=time.monotonic() + 60)
 
 
 async def test_picture_under_every_threshold_passes(moderator: Moderator) -> None:
-    await moderator.check(BLACK, "inputImage", soon())
+    await moderator.check(BLACK, "inputImage", tools())
 
 
 async def test_refused_input_names_its_field(moderator: Moderator) -> None:
     with pytest.raises(ContentPolicyViolation, match=r"inputImage.*bright") as caught:
-        await moderator.check(WHITE, "inputImage", soon())
+        await moderator.check(WHITE, "inputImage", tools())
 
     assert caught.value.parameter == "inputImage"
 
 
 async def test_refused_result_names_no_field(moderator: Moderator) -> None:
     with pytest.raises(ContentPolicyViolation, match="result") as caught:
-        await moderator.check(WHITE, None, soon())
+        await moderator.check(WHITE, None, tools())
 
     assert caught.value.parameter is None
 
 
 async def test_scores_are_told_to_the_log_alone(moderator: Moderator) -> None:
     with pytest.raises(ContentPolicyViolation) as caught:
-        await moderator.check(WHITE, None, soon())
+        await moderator.check(WHITE, None, tools())
 
     assert "bright 0." in caught.value.detail
     assert "0." not in caught.value.message
@@ -102,7 +107,7 @@ async def test_class_without_a_threshold_is_never_refused(
     classifier = choose_classifier(settings, catalogue)
     assert classifier is not None
 
-    await Moderator(classifier, pool, ThreadPoolExecutor(1)).check(WHITE, None, soon())
+    await Moderator(classifier, pool).check(WHITE, None, tools())
 
 
 async def test_what_alpha_hides_is_judged_too(catalogue: Catalogue, pool: ModelPool) -> None:
@@ -111,30 +116,30 @@ async def test_what_alpha_hides_is_judged_too(catalogue: Catalogue, pool: ModelP
     )
     classifier = choose_classifier(settings, catalogue)
     assert classifier is not None
-    moderator = Moderator(classifier, pool, ThreadPoolExecutor(1))
-    await moderator.check(WHITE, "inputImage", soon())
+    moderator = Moderator(classifier, pool)
+    await moderator.check(WHITE, "inputImage", tools())
 
     with pytest.raises(ContentPolicyViolation):
-        await moderator.check(Picture(BLACK.rgb, np.zeros((4, 4), np.uint8)), None, soon())
+        await moderator.check(Picture(BLACK.rgb, np.zeros((4, 4), np.uint8)), None, tools())
 
 
 async def test_picture_is_judged_as_it_lies_on_white(moderator: Moderator) -> None:
     unseen = Picture(BLACK.rgb, np.zeros((4, 4), np.uint8))
 
     with pytest.raises(ContentPolicyViolation):
-        await moderator.check(unseen, "inputImage", soon())
+        await moderator.check(unseen, "inputImage", tools())
 
 
 async def test_mask_is_judged_as_a_grey_picture(moderator: Moderator) -> None:
-    await moderator.check(np.zeros((4, 4), np.uint8), None, soon())
+    await moderator.check(np.zeros((4, 4), np.uint8), None, tools())
     with pytest.raises(ContentPolicyViolation):
-        await moderator.check(np.full((4, 4), 255, np.uint8), None, soon())
+        await moderator.check(np.full((4, 4), 255, np.uint8), None, tools())
 
 
 async def test_without_a_moderator_nothing_passes() -> None:
     assert not NoModerator().is_available
     with pytest.raises(ModerationUnavailable) as caught:
-        await NoModerator().check(BLACK, "inputImage", soon())
+        await NoModerator().check(BLACK, "inputImage", tools())
 
     assert caught.value.parameter == "safety"
 
@@ -189,11 +194,11 @@ async def test_nudenet_refuses_by_its_best_box(
     importlib.invalidate_caches()
     classifier = choose_classifier(ModerationSettings(provider="nudenet"), catalogue)
     assert classifier is not None
-    moderator = Moderator(classifier, pool, ThreadPoolExecutor(1))
+    moderator = Moderator(classifier, pool)
 
-    await moderator.check(Picture(np.zeros((4, 9, 3), np.uint8)), None, soon())
+    await moderator.check(Picture(np.zeros((4, 9, 3), np.uint8)), None, tools())
     with pytest.raises(ContentPolicyViolation, match="FEMALE_BREAST_EXPOSED"):
-        await moderator.check(Picture(np.full((4, 9, 3), 255, np.uint8)), None, soon())
+        await moderator.check(Picture(np.full((4, 9, 3), 255, np.uint8)), None, tools())
 
 
 def detector_graph(label: int, *, score: float) -> bytes:
