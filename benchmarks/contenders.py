@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 import psutil
 
+from benchmarks.harness import warm_environment
 from benchmarks.load import Client, Request, Tree
 from inference.models import Catalogue, ModelSettings
 
@@ -178,7 +178,7 @@ def started(contender: Contender, folder: Path, jpeg: bytes) -> Iterator[Started
     """Start a server, wait for its first picture, and stop all its processes after the block."""
     port, log = _free_port(), folder / f"{contender.name}.log"
     folder.mkdir(exist_ok=True)
-    environment = {**os.environ, **contender.environment, "PYTHONUNBUFFERED": "1"}
+    environment = {**warm_environment(), **contender.environment, "PYTHONUNBUFFERED": "1"}
     begun = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(

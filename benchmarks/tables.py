@@ -99,3 +99,42 @@ def scaling_table(found: dict[str, Any]) -> str:
         keys = ("cpu_ms_per_task", "p50_ms", "per_s", "peak_mb")
         parts.append(table(head, ((row["size"], *(row[key] for key in keys)) for row in rows)))
     return "\n\n".join(parts)
+
+
+def engines_table(found: dict[str, Any]) -> str:
+    """Write `engines.json`: both engines, then what `nats.prefetch` changes."""
+    head = ("engine", "p50 ms", "p99 ms", "tasks/s", "CPU ms a task", "beside a flood: p50", "p99")
+    rows = (
+        (
+            name,
+            *found[name]["one_at_a_time"].values(),
+            found[name]["tasks_per_s"],
+            found[name]["cpu_ms_per_task"],
+            *found[name]["small_tenants_beside_a_flood"].values(),
+        )
+        for name in ("embedded", "jetstream")
+    )
+    ahead = ((held, *row.values()) for held, row in found["by_prefetch"].items())
+    return "\n\n".join(
+        (
+            f"A gateway, two workers and {found['nats']}, with nothing to compute:",
+            table(head, rows),
+            "By what a worker holds ahead (`nats.prefetch`), at 80 % load:",
+            table(("held", "p50 ms", "p99 ms", "tasks/s, nothing to compute"), ahead),
+        )
+    )
+
+
+def kill_table(found: dict[str, Any]) -> str:
+    """Write `kill.json`: what each kind of death did."""
+    head = ("kind", "kills", "tasks", "lost", "twice", "charged twice", "uncharged", "pause, s")
+    keys = ("kills", "tasks", "lost", "twice", "double_charged", "uncharged")
+    rows = (
+        (
+            kind,
+            *(one[key] for key in keys),
+            f"{one['pause_s']['median']:.1f}, at most {one['pause_s']['longest']:.1f}",
+        )
+        for kind, one in found["by_kind"].items()
+    )
+    return table(head, rows)

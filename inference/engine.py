@@ -8,14 +8,14 @@ from typing import Protocol
 
 import msgspec
 
-from protocol.errors import CutwireError
+from protocol.errors import CutwireError, TaskAbandoned
 from protocol.jobs import Job, JobId, Outcome, Pool
 
 EVERYTHING = 2**63 - 1
 """As `upto` of `forget`: the whole stream."""
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The job is taken and will end with exactly one outcome."""
 
     job: Job
@@ -28,7 +28,7 @@ class Refused(msgspec.Struct, frozen=True):
     error: CutwireError
 
 
-class Result(msgspec.Struct, frozen=True):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """An outcome in a stream; `seq` ascends within the stream."""
 
     seq: int
@@ -123,3 +123,11 @@ class Engine(Protocol):
 
     async def stats(self) -> Stats:
         """Tell how busy the engine is."""
+
+
+def tried_too_often(times: int) -> TaskAbandoned:
+    """Say why a job that ended its process so often is not tried again."""
+    return TaskAbandoned(
+        f"The service stopped unexpectedly each of the {times} times that it worked on this task; "
+        "it will not be tried again."
+    )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
@@ -13,7 +11,8 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.models import Net, Row
+from inference.crew import Hands
+from inference.models import LoadedNet, Net, Row
 from inference.models.tensors import enlarge_as_rembg, to_fill, to_fill_input
 from inference.picture import Picture
 from inference.steps.erase import fill_hole
@@ -22,6 +21,7 @@ from inference.steps.matting import Method, estimate_alpha
 from inference.steps.resize import resize_rgb
 from inference.steps.upsample import upsample_alpha
 from protocol.errors import TaskTimedOut
+from protocol.jobs import Stage
 
 Alpha = NDArray[np.uint8]
 Pixels = NDArray[np.uint8]
@@ -64,7 +64,7 @@ class JobTools:
     def __init__(
         self,
         networks: Networks,
-        threads: ThreadPoolExecutor,
+        hands: Hands,
         *,
         model: str,
         deadline: float,
@@ -72,18 +72,19 @@ class JobTools:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._networks = networks
-        self._threads = threads
+        self._hands = hands
         self._model = model
         self.deadline = deadline
         self._matting = matting
         self._clock = clock
-        self.stages_ms: dict[str, float] = {}
+        self._begun = clock()
+        self._stages: list[tuple[str, float, float]] = []
 
     async def segment(self, picture: Picture) -> Alpha:
         """Find the subject with the job's model."""
         net = await self.timed("load", self._networks.network(self._model))
         item = await self.timed_cpu("prepare", net.prepare, picture.rgb)
-        output = await self.timed("model", net.run(item, deadline=self.deadline))
+        output = await self.timed("model", self.run_net(net, item))
         return await self.timed_cpu("mask", _to_alpha, net, output, picture.rgb)
 
     async def inpaint(self, rgb: Pixels, hole: Hole) -> Pixels:
@@ -93,7 +94,7 @@ class JobTools:
         net = await self.timed("load", self._networks.network(self._model, "inpaint"))
         window = find_window(hole.inside)
         item = await self.timed_cpu("prepare", _to_fill_item, rgb, hole, window, net.row)
-        output = await self.timed("model", net.run(item, deadline=self.deadline))
+        output = await self.timed("model", self.run_net(net, item))
         return await self.timed_cpu("fill", _paste_fill, rgb, window, to_fill(output, net.row))
 
     async def matte(self, rgb: Pixels, trimap: Alpha, mask: Alpha) -> Alpha:
@@ -108,9 +109,18 @@ class JobTools:
     async def timed_cpu(self, stage: str, step: Callable[..., Step], *args: object) -> Step:
         """Run a pure step on a thread and record its time under a stage."""
         with self._stage(stage):
-            result = await asyncio.get_running_loop().run_in_executor(self._threads, step, *args)
+            result = await self.on_thread(step, *args)
         self.check_deadline()
         return result
+
+    async def on_thread(self, step: Callable[..., Step], *args: object) -> Step:
+        """Run a pure step on a thread."""
+        return await self._hands.run(step, *args)
+
+    async def run_net(self, net: Net | LoadedNet, item: NDArray[Any]) -> NDArray[Any]:
+        """Run a model on one item before the task's deadline."""
+        with self._hands.step() as is_behind:
+            return await net.run(item, deadline=self.deadline, is_behind=is_behind)
 
     def check_deadline(self) -> None:
         """Raise TaskTimedOut once the deadline has passed."""
@@ -123,8 +133,16 @@ class JobTools:
         try:
             yield
         finally:
-            took_ms = (self._clock() - begun) * 1e3
-            self.stages_ms[name] = round(self.stages_ms.get(name, 0.0) + took_ms, 3)
+            self._stages.append((name, begun, self._clock()))
+
+    def stages(self, waited_s: float) -> list[Stage]:
+        """List what was done, after `waited_s` in the queue."""
+        waited_us = round(waited_s * 1e6)
+        done = [
+            Stage(name, waited_us + round((begun - self._begun) * 1e6), round((end - begun) * 1e6))
+            for name, begun, end in self._stages
+        ]
+        return [Stage("queue", 0, waited_us), *done]
 
     async def timed(self, stage: str, work: Awaitable[Step]) -> Step:
         """Await something and record its time under a stage."""

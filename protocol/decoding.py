@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 
@@ -28,13 +29,12 @@ from protocol.json_text import (
     repeated_key_error,
     too_deep_error,
 )
-from protocol.tasks import Authentication, GetResponse, Message, Ping, Task
+from protocol.tasks import JOB_TASKS, Authentication, Message, Ping, Task
 from protocol.words import clean, describe, quote
 
 MAX_ECHO = 64
 
-_MESSAGES = msgspec.json.Decoder(list[Message])
-_MEMBERS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+_VALUES = msgspec.json.Decoder(list[dict[str, Any]])
 _STRUCTS: dict[str, type[Message]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(Message)
 }
@@ -75,33 +75,37 @@ def decode_message(text: bytes | str, *, max_tasks: int) -> list[Element]:
     if elements is None:
         read = [(raw, read_value(raw)) for raw in read_array(text, max_tasks)]
         elements = [_decode_element(raw, value) for raw, value in read]
-    return elements if len(elements) == 1 else list(_refuse_repeats(elements))
+    return elements if len(elements) == 1 else _refuse_repeats(elements)
 
 
 def _decode_plain(text: bytes | str, max_tasks: int) -> list[Element] | None:
     """Decode what nearly every client sends: flat, all of it right; None: take a closer look."""
     try:
-        messages = _MESSAGES.decode(text)
-        members = _MEMBERS.decode(text)
+        values = _VALUES.decode(text)
+        if not 0 < len(values) <= max_tasks or not has_distinct_keys(text, values):
+            return None
+        elements: list[Element] = []
+        for members in values:
+            tag = members.get("taskType")
+            kind = _STRUCTS.get(tag) if isinstance(tag, str) else None
+            if kind is None or not members.keys() <= _PLAIN[kind]:
+                return None
+            message = msgspec.convert(members, kind)
+            if kind in JOB_TASKS:
+                elements.append(_checked(cast("Task", message), members.keys()))
+            else:
+                elements.append(message)
+        return elements
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    if not 0 < len(messages) <= max_tasks:
-        return None
-    for message, given in zip(messages, members, strict=True):
-        if not given.keys() <= _PLAIN[type(message)]:
-            return None
-    if not has_distinct_keys(text, members):
-        return None
-    return [_checked(*pair) for pair in zip(messages, members, strict=True)]
 
 
-def _checked(message: Message, given: dict[str, msgspec.Raw]) -> Element:
-    if isinstance(message, Task):
-        try:
-            message.check(given.keys())
-        except CutwireError as error:
-            return Failed(error, message.task_type, message.task_uuid)
-    return message
+def _checked(task: Task, given: AbstractSet[str]) -> Task | Failed:
+    try:
+        task.check(given)
+    except CutwireError as error:
+        return Failed(error, task.task_type, task.task_uuid)
+    return task
 
 
 def _decode_element(raw: msgspec.Raw, value: Any) -> Element:
@@ -204,18 +208,18 @@ def _group_members(group: str, names: dict[str, str], value: Any) -> Iterator[tu
         yield inner, names[inner], content
 
 
-def _refuse_repeats(elements: Iterable[Element]) -> Iterator[Element]:
+def _refuse_repeats(elements: list[Element]) -> list[Element]:
+    """Refuse a task whose taskUUID came before in the message."""
     seen: set[str] = set()
-    for element in elements:
-        if not isinstance(element, Task) or isinstance(element, GetResponse):
-            yield element
+    for place, element in enumerate(elements):
+        if type(element) not in JOB_TASKS:
             continue
-        key = element.task_uuid.lower()
+        task = cast("Task", element)
+        key = task.task_uuid.lower()
         if key in seen:
-            yield Failed(repeated_task_error(), element.task_type, element.task_uuid)
-        else:
-            seen.add(key)
-            yield element
+            elements[place] = Failed(repeated_task_error(), task.task_type, task.task_uuid)
+        seen.add(key)
+    return elements
 
 
 def repeated_task_error() -> ConflictingTask:

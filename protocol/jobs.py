@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from protocol.errors import CutwireError
 from protocol.faults import Fault
 from protocol.results import Detection
-from protocol.tasks import JobTask, PictureTask
+from protocol.tasks import JobTask
 
 Pool = Literal["compute", "fetch"]
 """Jobs that need the machine, and jobs that first wait for somebody else's server."""
@@ -19,14 +19,14 @@ JobId = tuple[str, str]
 """(tenant, taskUUID in lower case): unique, and what makes a submission idempotent."""
 
 
-class StoredImage(msgspec.Struct, frozen=True, kw_only=True, tag="stored"):
+class StoredImage(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="stored"):
     """An input that lies in the object store under `key`."""
 
     key: str
     image_uuid: str = ""
 
 
-class RemoteImage(msgspec.Struct, frozen=True, kw_only=True, tag="remote"):
+class RemoteImage(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="remote"):
     """An input that the worker fetches."""
 
     url: str
@@ -44,7 +44,7 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The key to sign with, readable with the service's secret only; none: the tenant's own."""
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One admitted task: what to do, for whom, with which pictures, and until when."""
 
     tenant: str
@@ -53,8 +53,6 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Wire name of the image field → where the picture is."""
     reply_to: str
     """The stream that gets the outcome: a session, one request, or none for an async task."""
-    digest: bytes = b""
-    """SHA-256 of the request, to tell a repeated request from another one under the same UUID."""
     lane: Literal["interactive", "bulk"] = "interactive"
     model: str = ""
     dialect: Literal["task", "edit"] = "task"
@@ -62,8 +60,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     names: dict[str, str] = {}
     """What the client calls the task's fields, where its dialect has names of its own."""
     callback: Callback | None = None
-    trace_id: str = ""
-    """Of the client's trace (W3C Trace Context), for the log."""
+    traceparent: str = ""
+    """The client's place in its trace (W3C Trace Context), for the log and for spans."""
     key_id: str = ""
     """Which of the tenant's keys it came with, for the key's budget."""
     pixels: int = 0
@@ -80,6 +78,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.tenant, self.task.task_uuid.lower()
 
     @property
+    def trace_id(self) -> str:
+        """The client's trace, in hex; empty: it sent none."""
+        return self.traceparent[3:35]
+
+    @property
     def pool(self) -> Pool:
         """Which workers run it: those that first fetch pictures, or those that compute at once."""
         is_remote = any(isinstance(source, RemoteImage) for source in self.images.values())
@@ -88,7 +91,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def is_durable(self) -> bool:
         """Whether the client asked for delivery apart from this connection."""
-        return isinstance(self.task, PictureTask) and self.task.is_async
+        return self.task.is_async
 
     def time_left_s(self, now: float) -> float:
         """How long the task may take from now on, when its work begins.
@@ -102,7 +105,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return life_s if self.is_durable else min(life_s, self.deadline_at - now)
 
 
-class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Product(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A finished picture in the object store."""
 
     image_uuid: str
@@ -138,7 +141,16 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.width * self.height / 1e6
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Stage(NamedTuple):
+    """A part of the work on a job; one kind may come several times."""
+
+    name: str
+    begun_us: int
+    """After `submitted_at`."""
+    took_us: int
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """How a job ended: exactly one of `product` and `fault` is there."""
 
     job: Job
@@ -146,7 +158,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fault: Fault | None = None
     cost: Decimal = Decimal(0)
     """USD, fixed when the job ended: prices that change later do not change it."""
-    stages_ms: dict[str, float] = {}
+    stages: list[Stage] = []
+
+    @property
+    def stages_ms(self) -> dict[str, float]:
+        """How long each kind of stage took, in all."""
+        total: dict[str, float] = {}
+        for stage in self.stages:
+            total[stage.name] = round(total.get(stage.name, 0.0) + stage.took_us / 1000, 3)
+        return total
 
     @classmethod
     def failed(cls, job: Job, error: CutwireError) -> Outcome:

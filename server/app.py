@@ -26,6 +26,7 @@ from server.books import SCHEMA as BOOKS
 from server.books import Books
 from server.budgets import Budgets
 from server.data_dir import prepare_data_dir
+from server.defects import watched_defects
 from server.deliveries import (
     CallbackGate,
     Courier,
@@ -65,6 +66,7 @@ from server.settings import Settings
 from server.settlement import Settlement
 from server.signing import UrlSigner, load_secret
 from server.start_failure import PlainStart, StartFailure
+from server.tracing import open_traces
 from server.traffic import CountedTraffic
 
 
@@ -94,21 +96,25 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     database = Database(data_dir / FILE_NAME)
     outbox = Outbox(database)
     spending = Budgets(prices, settings.pictures.limit_pixels)
+    traces = open_traces(settings.tracing)
     record = Journal(database, settings.journal, records=(outbox.record, spending.record))
     labour = hire(
         settings,
         machine,
         store,
-        Settlement(metrics, prices, store, spending),
+        Settlement(metrics, prices, store, spending, traces),
         record,
         Books(database, spending, outbox),
     )
+    task_rate, request_rate, edit_quota = limiters = _limiters(settings)
+    labour.count_together(limiters)
     replier = Replier(
         store,
         signer,
         machine.threads,
         url_life_s=settings.lives.url_s,
         refused=metrics.element_refused,
+        traces=traces,
     )
     edit_replier = EditReplier(replier, MaskArchive(store, machine.threads, settings.pictures))
     webhooks = WebhookSecrets(secret)
@@ -136,10 +142,7 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
         replier,
         post.gate(),
         Uploads(outbox, labour.upload_state),
-        Allowances(
-            RateLimiter(settings.rates.tasks_per_minute, settings.rates.burst_s, "tasks"),
-            spending,
-        ),
+        Allowances(task_rate, spending, labour.budget_shares),
     )
     sessions = SessionRegistry(
         resume_s=settings.limits.resume_s,
@@ -152,9 +155,7 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
         dispatcher=dispatcher,
         sessions=sessions,
         keys=_key_ring(shared, extra_keys),
-        requests=RateLimiter(
-            settings.rates.requests_per_minute, settings.rates.burst_s, "requests"
-        ),
+        requests=request_rate,
         wrong_keys=WrongKeys(settings.limits.wrong_keys_per_minute),
         limits=settings.limits,
         metrics=metrics,
@@ -169,7 +170,7 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
             EditDesk(
                 dispatcher, edit_replier, webhooks, limit_bytes=settings.limits.max_body_bytes
             ),
-            EditQuota(settings.edits),
+            edit_quota,
         ),
         public_url=settings.public_url,
     )
@@ -184,10 +185,12 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
             async with (
+                watched_defects(metrics.defect),
+                traces.running(),
                 database.opened(
                     journal.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA, budgets.SCHEMA, BOOKS
                 ),
-                _recalled(spending, database, record),
+                _recalled(spending, database, record) if runs_here else contextlib.nullcontext(),
                 post.running(),
                 labour.running(routes, sessions),
                 watched_loop(metrics.loop_was_late),
@@ -210,6 +213,15 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
         exception_handlers={404: answer_http_error, 405: answer_http_error},
     )
     return Service(PlainStart(CountedTraffic(app, metrics), failure), routes)
+
+
+def _limiters(settings: Settings) -> tuple[RateLimiter, RateLimiter, EditQuota]:
+    rates = settings.rates
+    return (
+        RateLimiter(rates.tasks_per_minute, rates.burst_s, "tasks"),
+        RateLimiter(rates.requests_per_minute, rates.burst_s, "requests"),
+        EditQuota(settings.edits),
+    )
 
 
 def _key_ring(folder: Path, extra_keys: Sequence[StoredKey]) -> KeyRing:

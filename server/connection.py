@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import replace
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -34,14 +35,18 @@ from server.closing import (
     Closing,
 )
 from server.dispatcher import Recipient
+from server.gathering import Gathering
 from server.idle_timer import IdleTimer
 from server.peer import Peer
+from server.receipts import Receipts
 from server.reception import Reception
 from server.session import Session
-from server.tracing import trace_id_of
+from server.tracing import traceparent_of
 
 TURN = 32
-"""So many messages are answered before other clients have their turn."""
+"""So many messages are answered before other clients have their turn …"""
+LONG = 16 * 1024
+"""… or up to one that is longer than this."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,11 +62,13 @@ class Connection:
         self._peer = peer
         self._base_url = base_url
         self._address = address
-        self._trace_id = trace_id_of(socket)
+        self._traceparent = traceparent_of(socket)
         self._session: Session | None = None
         self._pump: asyncio.Task[None] | None = None
+        self._received_bytes = reception.metrics.received_bytes.at("websocket")
+        self._sent_bytes = reception.metrics.sent_bytes.at("websocket")
         self._room = Latch()
-        self._confirming: asyncio.Task[None] | None = None
+        self._receipts = Receipts(peer, reception.dispatcher.confirm)
         self._hanging_up: asyncio.Task[None] | None = None
         self._recipient: Recipient | None = None
         self._idle = IdleTimer(reception.limits.idle_s, self._hang_up)
@@ -73,7 +80,7 @@ class Connection:
         try:
             await self._read()
         except Closing as end:
-            await self._close(end.code, end.reason)
+            await self.close(end.code, end.reason)
         except WebSocketDisconnect as gone:
             self._close_code = gone.code
         finally:
@@ -81,8 +88,9 @@ class Connection:
             await self._leave()
 
     async def close(self, code: int, reason: str) -> None:
-        """End the connection from outside: at a drain, or when its session goes elsewhere."""
-        await self._close(code, reason)
+        """End the connection, unless it has ended."""
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await self._socket.close(code, reason)
 
     async def caught_up(self) -> None:
         """Wait until the client was sent all that it is owed, or has gone."""
@@ -90,18 +98,27 @@ class Connection:
 
     async def _read(self) -> None:
         in_flight = self._reception.limits.in_flight_per_socket
-        taken = 0
         while True:
             if self._session is not None and self._session.outstanding >= in_flight:
                 await self._owes_fewer_than(in_flight)
             text = self._peer.take_text()
-            if text is None:
-                text = await self._receive()
-            self._reception.metrics.received("websocket", len(text))
-            await self._answer(text)
-            taken += 1
-            if taken % TURN == 0:
-                await asyncio.sleep(0)  # others' turn: this client may have sent very many
+            await self._answer_turn(await self._receive() if text is None else text, in_flight)
+            await asyncio.sleep(0)  # others' turn: this client may have sent very many
+
+    async def _answer_turn(self, text: str | None, in_flight: int) -> None:
+        """Answer a message and what has come behind it; tasks of several are admitted together."""
+        gathered, turn = Gathering(), 0
+        while text is not None:
+            turn += 1
+            self._received_bytes.add(len(text))
+            elements = self._decode(text)
+            if self._session is None or not gathered.add(elements):
+                await self._submit(gathered.take())
+                await self._answer(elements)
+            owed = len(gathered) + (self._session.outstanding if self._session else 0)
+            is_over = turn == TURN or len(text) > LONG or owed >= in_flight
+            text = None if is_over else self._peer.take_text()
+        await self._submit(gathered.take())
 
     async def _receive(self) -> str:
         """Wait for the next message."""
@@ -112,14 +129,13 @@ class Connection:
             raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
         if message.get("bytes") is not None:
             raise Closing(UNSUPPORTED_DATA, "send text frames")
-        text: str = message["text"]
-        return text
+        return str(message["text"])
 
     def _hang_up(self) -> bool:
         """End a silent connection, unless it waits for results."""
         if self._session is not None and self._session.outstanding:
             return False
-        self._hanging_up = asyncio.create_task(self._close(NORMAL, "idle"))
+        self._hanging_up = asyncio.create_task(self.close(NORMAL, "idle"))
         return True
 
     async def _owes_fewer_than(self, count: int) -> None:
@@ -130,12 +146,13 @@ class Connection:
             self._room.clear()
             await self._room.wait()
 
-    async def _answer(self, text: str) -> None:
+    def _decode(self, text: str) -> list[Element]:
         try:
-            elements = decode_message(text, max_tasks=self._reception.limits.max_tasks)
+            return decode_message(text, max_tasks=self._reception.limits.max_tasks)
         except MessageError as error:
-            await self._refuse(error, None, None)
-            return
+            return [Failed(error)]
+
+    async def _answer(self, elements: Sequence[Element]) -> None:
         tasks: list[Task] = []
         for element in elements:
             match element:
@@ -149,11 +166,10 @@ class Connection:
                     await self._refuse(element.error, element.task_type, element.task_uuid)
                 case _:
                     await self._refuse_stranger(element)
-        if tasks:
-            await self._submit(tasks)
+        await self._submit(tasks)
 
     async def _submit(self, tasks: Sequence[Task]) -> None:
-        if self._recipient is None:
+        if not tasks or self._recipient is None:
             return
         try:
             caller = self._reception.keys.renew(self._recipient.caller)
@@ -196,6 +212,7 @@ class Connection:
             if isinstance(previous, Connection):
                 await previous.close(POLICY_VIOLATION, "the session was taken up elsewhere")
             self._session = session
+            self._receipts.belong_to(session)
         # The session's tasks are those of its tenant; what may be asked for now, this key says.
         self._recipient = Recipient(
             caller,
@@ -203,7 +220,7 @@ class Connection:
             self._base_url,
             stays=True,
             owed=session.owed,
-            trace_id=self._trace_id,
+            traceparent=self._traceparent,
         )
         self._peer.authenticated()
         await self._send(login_reply(session.id))
@@ -211,55 +228,43 @@ class Connection:
             self._pump = asyncio.create_task(self._send_results(session))
 
     async def _send_results(self, session: Session) -> None:
-        dispatcher = self._reception.dispatcher
-        replies = dispatcher.replies(session.stream, session.confirmed_seq, self._base_url)
+        dispatcher, writable = self._reception.dispatcher, self._peer.writable
+        results = dispatcher.results(session.stream, session.confirmed_seq)
         try:
-            async with aclosing(replies):
-                async for result, reply in replies:
+            async with contextlib.aclosing(results):
+                async for result in results:
+                    begun_at = time.monotonic()
                     if session.was_oversized(result.seq):
-                        await self._send(dispatcher.oversized(result, self._base_url))
+                        reply = dispatcher.oversized(result, self._base_url)
                     else:
-                        await self._send(reply)
+                        reply = await dispatcher.reply(result, self._base_url)
+                    if not writable.is_set():
+                        await writable.wait()
+                    self._receipts.ask()
+                    self._send_now(reply)
+                    dispatcher.delivered(result, begun_at)
                     session.sent(result.seq, result.outcome.job.id, size_bytes=len(reply.body))
                     self._room.set()
-                    if self._confirming is None or self._confirming.done():
-                        self._confirming = asyncio.create_task(self._confirm_by_ping())
         except WebSocketDisconnect:
             return  # the reading side sees the end of the socket too, and cleans up
         except Exception:  # noqa: BLE001 - a defect here must end the connection, not leave the client waiting
             _log.exception("sending results failed")
-            await self._close(INTERNAL_ERROR, "internal error")
+            await self.close(INTERNAL_ERROR, "internal error")
         finally:
             self._room.set()  # who waits for results to leave must not wait for ever
-
-    def _confirm_sent(self, upto: int) -> None:
-        if self._session is None:
-            return
-        last = self._session.confirm(upto)
-        if last is not None:
-            self._reception.dispatcher.confirm(self._session.stream, last)
-
-    async def _confirm_by_ping(self) -> None:
-        while self._session is not None and (upto := self._session.last_sent) is not None:
-            if not await self._peer.reached():
-                return
-            self._confirm_sent(upto)
 
     async def _refuse(
         self, error: CutwireError, task_type: str | None, task_uuid: str | None
     ) -> None:
-        dispatcher = self._reception.dispatcher
-        await self._send(dispatcher.refuse(error, self._base_url, task_type, task_uuid))
+        refuse = self._reception.dispatcher.refuse
+        await self._send(refuse(error, self._base_url, task_type, task_uuid))
 
-    async def _refuse_stranger(self, element: Element) -> None:
+    async def _refuse_stranger(self, task: Task) -> None:
         error = MissingApiKey(
             'Log in first: send [{"taskType": "authentication", "apiKey": "…"}].',
             parameter="apiKey",
         )
-        known = element if isinstance(element, Task) else None
-        await self._refuse(
-            error, known.task_type if known else None, known.task_uuid if known else None
-        )
+        await self._refuse(error, task.task_type, task.task_uuid)
 
     async def _refuse_key(self, error: InvalidApiKey) -> None:
         is_guessing = self._reception.wrong_keys.note(self._address)
@@ -272,25 +277,22 @@ class Connection:
     async def _send(self, reply: Reply) -> None:
         if not self._peer.writable.is_set():
             await self._peer.writable.wait()
+        self._send_now(reply)
+
+    def _send_now(self, reply: Reply) -> None:
         try:
             size_bytes = self._peer.send(reply.parts)
         except OSError as exc:
             raise WebSocketDisconnect(ABNORMAL_CLOSURE) from exc
-        self._reception.metrics.sent("websocket", size_bytes)
-
-    async def _close(self, code: int, reason: str) -> None:
-        try:
-            await self._socket.close(code, reason)
-        except (RuntimeError, WebSocketDisconnect):
-            return  # closed already
+        self._sent_bytes.add(size_bytes)
 
     async def _leave(self) -> None:
         """Give the session back, to wait for its client."""
-        for task in (self._pump, self._confirming):
-            if task is not None:
-                task.cancel()
-        self._pump = self._confirming = None
+        if self._pump is not None:
+            self._pump.cancel()
+            self._pump = None
         session, self._session = self._session, None
+        self._receipts.belong_to(None)
         self._recipient = None
         self._room.set()
         if session is not None and session.connection is self:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -35,8 +36,8 @@ class Recipient:
     """Whether results may be pushed later, after this request was answered."""
     owed: set[JobId]
     """Tasks that will be answered in the stream."""
-    trace_id: str = ""
-    """Of the trace that the request belongs to."""
+    traceparent: str = ""
+    """The request's place in its client's trace."""
 
 
 class Dispatcher:
@@ -65,26 +66,30 @@ class Dispatcher:
         Tasks that will be answered in the stream are added to what the recipient is owed. Polls
         come last, so that they find their neighbours.
         """
-        if GetResponse not in map(type, tasks):
-            return await self._admit_all(to, tasks)
-        polls = [place for place, task in enumerate(tasks) if isinstance(task, GetResponse)]
-        others = [place for place in range(len(tasks)) if place not in polls]
-        admitted = await self._admit_all(to, [tasks[place] for place in others])
-        polled = await asyncio.gather(*(self._poll(to, tasks[place]) for place in polls))
-        answers = dict(zip((*others, *polls), (*admitted, *polled), strict=True))
-        return [answers[place] for place in range(len(tasks))]
+        if GetResponse in map(type, tasks):
+            return await self._submit_with_polls(to, tasks)
+        drafts = [self._try_draft(to, task) for task in cast("Sequence[JobTask]", tasks)]
+        if len(tasks) > 1 and any(isinstance(d, Draft) and d.has_to_wait for d in drafts):
+            # Each on its own: none waits for another one's pictures.
+            singles = (self._admit(to, [pair]) for pair in zip(tasks, drafts, strict=True))
+            return [answer for (answer,) in await asyncio.gather(*singles)]
+        return await self._admit(to, list(zip(tasks, drafts, strict=True)))
 
-    async def replies(
-        self, stream: str, after: int, base_url: str
-    ) -> AsyncGenerator[tuple[Result, Reply]]:
-        """Yield a stream's results with their replies, as they become ready."""
-        async with aclosing(self._engine.results(stream, after)) as results:
-            async for result in results:
-                outcome, is_polled = result.outcome, result.is_polled
-                reply = self._replier.known(outcome, base_url, is_polled=is_polled)
-                if reply is None:
-                    reply = await self._replier.pushed(outcome, base_url, is_polled=is_polled)
-                yield result, reply
+    def results(self, stream: str, after: int = 0) -> AsyncGenerator[Result]:
+        """Yield what ended for a stream, from a sequence number on, and then as it comes."""
+        return self._engine.results(stream, after)
+
+    async def reply(self, result: Result, base_url: str) -> Reply:
+        """Make the reply of a result."""
+        outcome, is_polled = result.outcome, result.is_polled
+        known = self._replier.known(outcome, base_url, is_polled=is_polled)
+        if known is not None:
+            return known
+        return await self._replier.pushed(outcome, base_url, is_polled=is_polled)
+
+    def delivered(self, result: Result, begun_at: float) -> None:
+        """Note that a reply was handed over, which began then."""
+        self._replier.delivered(result.outcome, begun_at)
 
     def oversized(self, result: Result, base_url: str) -> Reply:
         """Make the reply for a client that hung up on the real one."""
@@ -111,14 +116,13 @@ class Dispatcher:
         Raises:
             CutwireError: it may not, or is not sound; nothing of it stays.
         """
-        if self.is_draining:
-            raise ShuttingDown("The service is shutting down; send the task again in a moment.")
-        self._allowances.check(caller, task.task_type)
-        draft = self._intake.draft(caller, task, stream)
-        inline = await self._store_inline(draft) if draft.has_to_wait else {}
-        job = self._intake.job(draft, inline)
+        return await self._prepare(self._draft(caller, task, stream))
+
+    async def _prepare(self, draft: Draft) -> Job:
+        """Make a draft a job, whatever it has to wait for."""
+        job = self._intake.job(draft, await self._store_inline(draft))
         try:
-            self._allowances.reserve(caller, job)
+            await self._allowances.reserve(draft.caller, job)
         except CutwireError:
             await self._intake.discard(job)
             raise
@@ -153,27 +157,47 @@ class Dispatcher:
         """Tell the state of a task of this caller's tenant."""
         return await self._engine.find((caller.tenant, task_uuid.lower()))
 
-    async def _admit_all(self, to: Recipient, tasks: Sequence[Task]) -> list[Reply | None]:
-        """Admit tasks together, or each on its own where others would wait for its pictures."""
-        if len(tasks) > 1 and any(self._intake.has_to_wait(task) for task in tasks):
-            singles = await asyncio.gather(*(self._admit(to, [task]) for task in tasks))
-            return [answer for (answer,) in singles]
-        return await self._admit(to, tasks)
+    async def _submit_with_polls(self, to: Recipient, tasks: Sequence[Task]) -> list[Reply | None]:
+        polls = [place for place, task in enumerate(tasks) if isinstance(task, GetResponse)]
+        others = [place for place in range(len(tasks)) if place not in polls]
+        admitted = await self.submit_array(to, [tasks[place] for place in others])
+        polled = await asyncio.gather(*(self._poll(to, tasks[place]) for place in polls))
+        answers = dict(zip((*others, *polls), (*admitted, *polled), strict=True))
+        return [answers[place] for place in range(len(tasks))]
 
-    async def _admit(self, to: Recipient, tasks: Sequence[Task]) -> list[Reply | None]:
-        """Prepare tasks, hand them to the engine together, and acknowledge the async ones."""
+    def _draft(self, caller: Caller, task: JobTask, stream: str) -> Draft:
+        if self.is_draining:
+            raise ShuttingDown("The service is shutting down; send the task again in a moment.")
+        self._allowances.check(caller, task.task_type)
+        return self._intake.draft(caller, task, stream)
+
+    def _try_draft(self, to: Recipient, task: JobTask) -> Draft | CutwireError:
+        try:
+            return self._draft(to.caller, task, "" if task.is_async else to.stream)
+        except CutwireError as error:
+            return error
+
+    async def _admit(
+        self, to: Recipient, pairs: Sequence[tuple[Task, Draft | CutwireError]]
+    ) -> list[Reply | None]:
+        """Make jobs of drafts, hand them to the engine together, acknowledge the async ones."""
         prepared: list[Job | CutwireError] = []
-        for task in tasks:
+        for _, draft in pairs:
+            if not isinstance(draft, Draft):
+                prepared.append(draft)
+                continue
             try:
-                prepared.append(await self._prepare(to, task))
+                waits = draft.has_to_wait or draft.caller.monthly_budget is not None
+                job = await self._prepare(draft) if waits else self._intake.job(draft, {})
+                prepared.append(_marked(job, to))
             except CutwireError as error:
                 prepared.append(error)
         jobs = [job for job in prepared if isinstance(job, Job)]
         to.owed.update([job.id for job in jobs if job.reply_to])
         entered = iter(await self._engine.submit(jobs) if jobs else ())
         answers: list[Reply | None] = []
-        for task, job in zip(tasks, prepared, strict=True):
-            answer = next(entered) if isinstance(job, Job) else job
+        for (task, _), made in zip(pairs, prepared, strict=True):
+            answer = next(entered) if isinstance(made, Job) else made
             if isinstance(answer, Accepted):
                 answers.append(None if answer.job.reply_to else _acknowledgement(task))
             elif isinstance(answer, Refused):
@@ -183,15 +207,6 @@ class Dispatcher:
             else:
                 answers.append(self._refuse_task(to, task, answer))
         return answers
-
-    async def _prepare(self, to: Recipient, task: Task) -> Job:
-        assert isinstance(task, JobTask)
-        is_async = isinstance(task, PictureTask) and task.is_async
-        job = await self.prepare(to.caller, task, "" if is_async else to.stream)
-        if not (is_async or to.trace_id):
-            return job
-        callback = Callback(base_url=to.base_url) if is_async else None
-        return msgspec.structs.replace(job, callback=callback, trace_id=to.trace_id)
 
     async def _let_go(self, job: Job) -> None:
         """Forget a job that the engine did not take."""
@@ -224,6 +239,14 @@ class Dispatcher:
             return await self._uploads.tell(state.outcome, reply)
         running = StillRunning(task_type=state.job.task.task_type, task_uuid=task.task_uuid)
         return result_reply(running)
+
+
+def _marked(job: Job, to: Recipient) -> Job:
+    """Add what has to be known of the request when it is gone."""
+    if job.reply_to and not to.traceparent:
+        return job
+    callback = None if job.reply_to else Callback(base_url=to.base_url)
+    return msgspec.structs.replace(job, callback=callback, traceparent=to.traceparent)
 
 
 def _acknowledgement(task: Task) -> Reply:

@@ -19,7 +19,7 @@ from server.deliveries import WebhookSecrets, edit_signing_key
 from server.dispatcher import Dispatcher
 from server.edit_replier import EditReplier
 from server.http_requests import client_left, read_body
-from server.tracing import trace_id_of
+from server.tracing import traceparent_of
 
 STATUS_PATH = "/v2/status/{request_id}"
 
@@ -96,7 +96,7 @@ class EditDesk:
             dialect="edit",
             names=visit.names,
             callback=callback,
-            trace_id=trace_id_of(visit.request),
+            traceparent=traceparent_of(visit.request),
         )
 
     def _callback(self, visit: Visit) -> Callback:

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from inference.engine import Settles
+from inference.jetstream_engine.accounts import Accounts
 from inference.jetstream_engine.broker import Broker
 from inference.jetstream_engine.engine import JetStreamEngine
 from inference.jetstream_engine.jobs import Jobs
@@ -21,10 +22,13 @@ from server.closing import POLICY_VIOLATION
 from server.connection import Connection
 from server.deliveries.outbox import Ending, Entry, State
 from server.parts import start_part
+from server.rates import CountsCalls
 from server.routes import Routes
 from server.session_registry import SessionRegistry
 from server.settings import Settings
+from server.shared_budgets import SharedBudgets
 from server.shared_directory import SharedDirectory
+from server.shared_rates import SharedRates
 
 RECONCILE_S = 2.0
 RECONCILED_AT_ONCE = 200
@@ -50,6 +54,9 @@ class Gateway:
         books.watch_deliveries(self._note_ended)
         self._shared = SharedSessions(self.broker)
         self.directory = SharedDirectory(self._shared, settings.limits.resume_s)
+        self.budget_shares = SharedBudgets(Accounts(self.broker), books.spending)
+        self.engine.watch_results(self.budget_shares.settle)
+        self._rates = SharedRates(self.broker)
         self._keeps_ledger = settings.nats.keeps_ledger
         self.is_sweeper = False
         """Whether this gateway is the one that removes old pictures: the one with the ledger."""
@@ -68,7 +75,12 @@ class Gateway:
                     await connection.close(POLICY_VIOLATION, "the session was taken up elsewhere")
 
             await self._shared.listen(taken)
-            works = [self.directory.run(), self._reconcile()]
+            works = [
+                self.directory.run(),
+                self.budget_shares.run(),
+                self._rates.run(),
+                self._reconcile(),
+            ]
             if self._keeps_ledger:
                 works.append(self._keep_ledger())
             parts = [start_part(work, "a part of the gateway") for work in works]
@@ -81,6 +93,11 @@ class Gateway:
                     part.cancel()
                 await asyncio.wait(parts)
                 await self.engine.close(drain_s=0)
+                await self.budget_shares.close()
+
+    def count_together(self, limiters: Sequence[CountsCalls]) -> None:
+        """Have limiters count for all gateways."""
+        self._rates.share(limiters)
 
     async def upload_state(self, job_id: JobId) -> State | None:
         """Tell what the gateway that keeps the ledger noted of an upload."""
@@ -100,6 +117,7 @@ class Gateway:
         while True:
             try:
                 if await feed.is_claimed(identity):
+                    await self.budget_shares.recall(await self._books.spent())
                     break
             except StorageUnavailable:
                 await asyncio.sleep(RETRY_S)
@@ -110,11 +128,11 @@ class Gateway:
         await feed.run(self._books.record)
 
     async def _reconcile(self) -> None:
-        """Settle what was set aside for tasks that have ended at some worker."""
+        """Settle what was set aside for tasks whose end did not come by here."""
         while True:
             await asyncio.sleep(RECONCILE_S)
-            for job_id in self._books.unsettled()[:RECONCILED_AT_ONCE]:
+            for job_id in self.budget_shares.unsettled()[:RECONCILED_AT_ONCE]:
                 with contextlib.suppress(StorageUnavailable):
                     state = await self.engine.find(job_id)
                     if state is not None and state.outcome is not None:
-                        self._books.settle(state.outcome)
+                        self.budget_shares.settle(state.outcome)

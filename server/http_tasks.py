@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -24,7 +25,7 @@ from server.auth import Caller
 from server.dispatcher import Recipient
 from server.http_requests import client_left, read_body
 from server.reception import Reception
-from server.tracing import trace_id_of
+from server.tracing import traceparent_of
 
 
 class HttpTasks:
@@ -77,7 +78,7 @@ class _Exchange:
             base_url,
             stays=False,
             owed=set(),
-            trace_id=trace_id_of(request),
+            traceparent=traceparent_of(request),
         )
         self._places: dict[str, int] = {}
         self._replies: list[tuple[int, Reply]] = []
@@ -126,11 +127,14 @@ class _Exchange:
             await self._dispatcher.abandon(self._to.stream, list(self._to.owed))
 
     async def _wait_for_all(self) -> None:
-        replies = self._dispatcher.replies(self._to.stream, 0, self._to.base_url)
-        async with aclosing(replies):
-            async for result, reply in replies:
+        results = self._dispatcher.results(self._to.stream)
+        async with aclosing(results):
+            async for result in results:
+                begun_at = time.monotonic()
+                reply = await self._dispatcher.reply(result, self._to.base_url)
                 job = result.outcome.job
                 self._replies.append((self._places[job.task.task_uuid], reply))
+                self._dispatcher.delivered(result, begun_at)
                 self._to.owed.discard(job.id)
                 if not self._to.owed:
                     return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
+import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,25 +18,22 @@ from inference.inputs import resolve
 from inference.inputs.resolve import ImageId, InlineImage, classify, decode_inline
 from inference.inputs.urls import check_url
 from inference.keys import input_key, new_image_uuid
-from inference.models import Catalogue, Row
+from inference.models import Catalogue
 from inference.moderation import moderation_unavailable
 from inference.stores import Store
 from inference.turns import Turns
 from protocol.errors import StorageUnavailable
 from protocol.jobs import ImageSource, Job, RemoteImage, StoredImage
-from protocol.tasks import JobTask, PictureTask, Task
+from protocol.tasks import JobTask, PictureTask
 from server.auth import Caller
 from server.weighing import cost_units
 
 LOOK_EVERY_S = 5.0
-"""How often to look whether a model's file is still there."""
-UUID_CHARS = 36
+"""How often to look which model a name means, and whether its file is still there."""
 DECODERS = 2
 """Threads of our own: what arrives neither waits for tasks in work nor holds one up."""
 
 Form = ImageId | resolve.RemoteImage | InlineImage
-
-_ENCODER = msgspec.msgpack.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +61,22 @@ class Admissible:
         check_url(url, parameter, allow_private=self.allow_private)
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A task that may become a job, and the forms that its pictures come in."""
 
     caller: Caller
     task: JobTask
     reply_to: str
+    """The stream that its outcome goes to; empty: none."""
     model: str
     forms: dict[str, Form]
-
-    @property
-    def is_inline(self) -> bool:
-        """Whether it brings a picture that has to be stored."""
-        return InlineImage in map(type, self.forms.values())
+    is_inline: bool
+    """Whether it brings a picture that has to be stored."""
 
     @property
     def has_to_wait(self) -> bool:
-        """Whether something of it has to be stored or looked up."""
-        calls_back = isinstance(self.task, PictureTask) and self.task.has_callbacks
-        return calls_back or self.is_inline
+        """Whether something of it takes time before it can be a job."""
+        return self.is_inline or self.task.has_callbacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +84,6 @@ class Stored:
     """A picture that came inside a task and lies in the store now."""
 
     image: StoredImage
-    digest: bytes
-    """SHA-256 of the file."""
     pixels: int
 
 
@@ -114,15 +106,7 @@ class Intake:
         self._admissible = admissible
         self._task_life_s = task_life_s
         self._clock = clock
-        self._seen_models: dict[str, float] = {}
-
-    def has_to_wait(self, task: Task) -> bool:
-        """Tell whether something of a task may have to be stored or looked up."""
-        if not isinstance(task, JobTask):
-            return False
-        if isinstance(task, PictureTask) and task.has_callbacks:
-            return True
-        return max(map(len, task.image_fields().values())) > UUID_CHARS
+        self._models_seen: dict[tuple[type[PictureTask], str], tuple[float, str]] = {}
 
     def draft(self, caller: Caller, task: JobTask, reply_to: str) -> Draft:
         """Check what can be checked without waiting.
@@ -130,12 +114,16 @@ class Intake:
         Raises:
             CutwireError: the task cannot be taken.
         """
-        model = self._check(task)
-        forms = {
-            parameter: self._classify(value, parameter)
-            for parameter, value in task.image_fields().items()
-        }
-        return Draft(caller, task, reply_to, model, forms)
+        model = self._check(task) if isinstance(task, PictureTask) else ""
+        forms: dict[str, Form] = {}
+        is_inline = False
+        for parameter, value in task.image_fields().items():
+            form = forms[parameter] = classify(value, parameter)
+            if isinstance(form, InlineImage):
+                is_inline = True
+            elif isinstance(form, resolve.RemoteImage):
+                self._admissible.check_url(form.url, parameter)
+        return Draft(caller, task, reply_to, model, forms, is_inline)
 
     async def store_inline(self, draft: Draft) -> dict[str, Stored]:
         """Store the pictures that came inside a task: wire name → picture."""
@@ -147,66 +135,53 @@ class Intake:
 
     def job(self, draft: Draft, inline: Mapping[str, Stored]) -> Job:
         """Make the job of a task; the pictures that came inside it have been stored."""
-        task = draft.task.without_images()
-        digest = hashlib.sha256(_ENCODER.encode(task))
         images: dict[str, ImageSource] = {}
         pixels = 0  # of the task's first picture
         for parameter, form in draft.forms.items():
-            match form:
-                case ImageId():
-                    images[parameter] = StoredImage(key="", image_uuid=form.image_uuid)
-                    digest.update(form.image_uuid.encode())
-                case resolve.RemoteImage():
-                    images[parameter] = RemoteImage(url=form.url)
-                    digest.update(form.url.encode())
-                case InlineImage():
-                    stored = inline[parameter]
-                    pixels = pixels if images else stored.pixels
-                    images[parameter] = stored.image
-                    digest.update(stored.digest)
+            if isinstance(form, ImageId):
+                images[parameter] = StoredImage(key="", image_uuid=form.image_uuid)
+            elif isinstance(form, resolve.RemoteImage):
+                images[parameter] = RemoteImage(url=form.url)
+            else:
+                stored = inline[parameter]
+                pixels = pixels if images else stored.pixels
+                images[parameter] = stored.image
         now = self._clock()
         return Job(
             tenant=draft.caller.tenant,
             key_id=draft.caller.key_id,
-            task=task,
+            task=draft.task.without_images(),
             images=images,
             reply_to=draft.reply_to,
-            digest=digest.digest(),
             lane="interactive" if draft.reply_to else "bulk",
             model=draft.model,
             pixels=pixels,
-            cost_units=cost_units(task, pixels),
+            cost_units=cost_units(draft.task, pixels),
             submitted_at=now,
             deadline_at=now + self._task_life_s,
         )
 
-    def _check(self, task: JobTask) -> str:
-        if not isinstance(task, PictureTask):
-            return ""
+    def _check(self, task: PictureTask) -> str:
+        """Return the name of the model that a task is for, if it needs one."""
         if task.is_moderated and not self._admissible.is_moderated:
             raise moderation_unavailable()
-        name = "" if task.model is UNSET else task.model
+        asked = "" if task.model is UNSET else task.model
+        now = self._clock()
+        seen_at, name = self._models_seen.get((type(task), asked), (-math.inf, ""))
+        if now - seen_at > LOOK_EVERY_S:
+            name = self._find_model(task, asked)
+            self._models_seen[type(task), asked] = now, name
+        return name
+
+    def _find_model(self, task: PictureTask, asked: str) -> str:
+        """Name the model meant; one that is not on this machine is refused before it costs."""
         is_fill = task.MODEL_KIND == "inpaint"
-        row = self._models.find_fill(name) if is_fill else self._models.find(name)
+        row = self._models.find_fill(asked) if is_fill else self._models.find(asked)
         if row is None:
             return ""
-        self._check_is_here(row)
-        return row.name
-
-    def _check_is_here(self, row: Row) -> None:
-        """Refuse a model that is not on this machine, before it costs; looks now and then only."""
-        if not self._admissible.needs_models:
-            return
-        now = self._clock()
-        if now - self._seen_models.get(row.name, 0.0) > LOOK_EVERY_S:
+        if self._admissible.needs_models:
             self._models.path(row)
-            self._seen_models[row.name] = now
-
-    def _classify(self, value: str, parameter: str) -> Form:
-        form = classify(value, parameter)
-        if isinstance(form, resolve.RemoteImage):
-            self._admissible.check_url(form.url, parameter)
-        return form
+        return row.name
 
     async def discard(self, job: Job) -> None:
         """Drop what was stored of a job that was not taken in the end."""
@@ -218,13 +193,9 @@ class Intake:
     async def _store_inline(self, tenant: str, form: InlineImage, parameter: str) -> Stored:
         loop = asyncio.get_running_loop()
         async with self._turns.hold(tenant):
-            data, digest, pixels = await loop.run_in_executor(
-                self._threads, self._decode_inline, form.text, parameter
+            data, pixels = await loop.run_in_executor(
+                self._threads, self._admissible.decode_inline, form.text, parameter
             )
         key = input_key(tenant, new_image_uuid())
         await self._store.put(key, data, "application/octet-stream")
-        return Stored(StoredImage(key=key), digest, pixels)
-
-    def _decode_inline(self, text: str, parameter: str) -> tuple[bytes, bytes, int]:
-        data, pixels = self._admissible.decode_inline(text, parameter)
-        return data, hashlib.sha256(data).digest(), pixels
+        return Stored(StoredImage(key=key), pixels)

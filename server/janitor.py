@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from inference.journal import Journal
@@ -18,6 +19,9 @@ from server.session_registry import SessionRegistry
 SESSION_SWEEP_S = 5.0
 INPUT_LIFE_S = 24 * 3600.0
 """Inputs end with their task; what a crash left is swept after this."""
+
+LATE = 0.01
+"""So much of its life a picture may lie longer: a bucket of millions is long to list, and costs."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,10 +66,13 @@ class Janitor:
             RESULTS: self._lives.result_s,
             UPLOADS: self._lives.upload_s,
         }
+        due = dict.fromkeys(lives, 0.0)
         while True:
             await asyncio.sleep(self._lives.sweep_every_s)
             for prefix, life_s in lives.items() if self._is_sweeper() else ():
-                await self._sweep(prefix, self._store.expire(prefix, life_s))
+                if time.monotonic() >= due[prefix]:
+                    due[prefix] = time.monotonic() + LATE * life_s
+                    await self._sweep(prefix, self._store.expire(prefix, life_s))
             await self._sweep("journal", self._journal.purge())
 
     @staticmethod

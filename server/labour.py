@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,9 +14,11 @@ from inference.journal import Journal
 from inference.local_engine import LocalEngine
 from inference.stores import Store
 from inference.worker import Worker
+from server.allowances import WholeBudgets
 from server.books import Books
 from server.machine import Machine
 from server.parts import start_part
+from server.rates import CountsCalls
 from server.routes import Routes
 from server.session_directory import NoDirectory
 from server.session_registry import SessionRegistry
@@ -53,9 +55,13 @@ class Labour:
     engine: LocalEngine
     machine: Machine
     directory: ClassVar[NoDirectory] = NoDirectory()
+    budget_shares: ClassVar[WholeBudgets] = WholeBudgets()
     is_sweeper: ClassVar[bool] = True
     upload_state: ClassVar[None] = None
     """Uploads are this process's own."""
+
+    def count_together(self, limiters: Sequence[CountsCalls]) -> None:
+        """Have limiters count for all gateways: here there is one."""
 
     @contextlib.asynccontextmanager
     async def running(self, routes: Routes, _: SessionRegistry) -> AsyncIterator[None]:
@@ -64,7 +70,7 @@ class Labour:
         inputs = InputReader(self.store, fetcher)
         await self.engine.open()
         async with self.machine.running(inputs, self.store) as runner:
-            worker = Worker(self.engine, runner, concurrency=self.settings.work.task_count)
+            worker = Worker(self.engine, runner, concurrency=self.settings.work.slot_count)
             serving = start_part(worker.run(), "the worker")
             routes.is_ready = True
             try:

@@ -67,5 +67,5 @@ def set_up_logging(level: str, style: str) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.captureWarnings(True)  # libraries' warnings about odd pictures: entries, not bare text
-    for chatty in ("httpx", "httpcore", "numba", "PIL", "asyncio"):
+    for chatty in ("httpx", "httpcore", "PIL", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

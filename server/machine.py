@@ -8,18 +8,18 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Semaphore
 
-from inference.batcher import Batcher
+from inference.batcher import Batcher, CpuTurns
 from inference.batcher.observing import BatchObserver
+from inference.crew import Crew
 from inference.job_runner import Bounds, JobRunner, ReadsInputs, StoresBlobs
-from inference.kernels.loading import load_kernels
+from inference.kernels.library import load as load_kernels
 from inference.models import Catalogue, ModelPool, Row
 from inference.moderation import Moderates, Moderator, NoModerator, choose_classifier
-from inference.pixel_budget import PixelBudget
 from inference.sandbox import running_decoder
 from inference.sessions import open_session
-from server.process import tune_process
+from inference.turns import Turns
+from server.process import limit_heaps, tune_process
 from server.settings import Settings
 
 CountsLoads = Callable[[str, str, float], None]
@@ -42,14 +42,18 @@ class Machine:
         loaded: CountsLoads = uncounted,
     ) -> None:
         """Wire it; a gateway, which never runs it, needs no model on its disk."""
+        limit_heaps()
+        work = settings.work
+        # For replies and archives: they wait for no picture's steps.
+        self.threads = ThreadPoolExecutor(work.thread_count, thread_name_prefix="replies")
         # One for each task in work, so that no short step waits for another task's long one.
-        self.threads = ThreadPoolExecutor(settings.work.task_count, thread_name_prefix="cpu")
+        self._crew = Crew(work.slot_count, first=max(1, work.thread_count // 2))
         self.catalogue = Catalogue(settings.models)
         self.is_moderated = settings.moderation.provider != "none"
         self.classifier = (
             choose_classifier(settings.moderation, self.catalogue) if computes else None
         )
-        self._turns = Semaphore(settings.work.thread_count)
+        self._turns = CpuTurns(work.thread_count)
         self._settings = settings
         self._observer = observer
         self._loaded = loaded
@@ -69,23 +73,24 @@ class Machine:
             async with running_decoder(
                 settings.decoding, settings.pictures, settings.work.thread_count
             ) as decode:
-                budget = PixelBudget(settings.work.max_pixels)
+                budget = Turns(settings.work.max_pixels)
                 yield JobRunner(
                     inputs,
                     store,
                     networks,
-                    self.threads,
+                    self._crew,
                     Bounds(settings.pictures, budget, decode, settings.work.matting),
                     self._moderator(networks),
                 )
         finally:
             await networks.close()
+            self._crew.close()
             self.threads.shutdown(wait=False, cancel_futures=True)
 
     def _moderator(self, networks: ModelPool) -> Moderates:
         if self.classifier is None:
             return NoModerator()
-        return Moderator(self.classifier, networks, self.threads)
+        return Moderator(self.classifier, networks)
 
     def _open_network(self, row: Row, path: Path) -> Batcher:
         begun, outcome = time.monotonic(), "failed"

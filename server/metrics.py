@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,7 +22,8 @@ from inference.engine import Stats
 from protocol.errors import CutwireError
 from protocol.jobs import Outcome
 from protocol.task_errors import code_of
-from server.tallies import Spread, Tally
+from server.defects import Place
+from server.tallies import Cells, Spread, Sum, Tally
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -40,6 +42,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._codes: set[str] = set()
+        self._ended: dict[tuple[str, str], tuple[Sum, Cells, Sum, Sum]] = {}
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         build = Info("cutwire_build", "What is running.", registry=self._registry)
@@ -82,6 +85,14 @@ class Metrics:
             bounds=LAGS,
             registry=self._registry,
         )
+        self.defects = Counter(
+            "cutwire_defects",
+            "Exceptions that nobody caught, by where they were: see the log.",
+            ("place",),
+            registry=self._registry,
+        )
+        for place in get_args(Place):
+            self.defects.labels(place)
         self.connections = Gauge(
             "cutwire_connections", "WebSockets that are open.", registry=self._registry
         )
@@ -198,14 +209,22 @@ class Metrics:
         """Count a task that ended."""
         task_type = outcome.job.task.task_type
         ended = "success" if outcome.fault is None else self._known(code_of(outcome.fault.error()))
-        place = (task_type,)
-        self.tasks.add((task_type, ended))
-        self.task_seconds.observe(place, seconds)
-        self.cost.add(place, float(outcome.cost))
+        counts = self._ended.get((task_type, ended))
+        if counts is None:
+            counts = self._ended[task_type, ended] = (
+                self.tasks.at(task_type, ended),
+                self.task_seconds.at(task_type),
+                self.cost.at(task_type),
+                self.result_bytes.at(task_type),
+            )
+        tasks, spread, cost, result_bytes = counts
+        tasks.value += 1
+        spread.observe(seconds)
+        cost.value += float(outcome.cost)
         if outcome.product is not None:
-            self.result_bytes.add(place, outcome.product.size_bytes)
+            result_bytes.value += outcome.product.size_bytes
         for stage, took_ms in outcome.stages_ms.items():
-            self.stage_seconds.observe((stage,), took_ms / 1e3)
+            self.stage_seconds.at(stage).observe(took_ms / 1e3)
 
     def element_refused(self, error: CutwireError) -> None:
         """Count an element of a message that did not become a task."""
@@ -213,11 +232,11 @@ class Metrics:
 
     def received(self, channel: str, size_bytes: int) -> None:
         """Count what came over "http" or "websocket"."""
-        self.received_bytes.add((channel,), size_bytes)
+        self.received_bytes.at(channel).add(size_bytes)
 
     def sent(self, channel: str, size_bytes: int) -> None:
         """Count what went over "http" or "websocket"."""
-        self.sent_bytes.add((channel,), size_bytes)
+        self.sent_bytes.at(channel).add(size_bytes)
 
     def gauged(self, stats: Stats, *, is_ready: bool, trouble: str) -> None:
         """Tell how busy the engine is just now."""
@@ -236,7 +255,11 @@ class Metrics:
 
     def loop_was_late(self, seconds: float) -> None:
         """Count a tick of the event loop."""
-        self.loop_lag.observe((), seconds)
+        self.loop_lag.at().observe(seconds)
+
+    def defect(self, place: Place) -> None:
+        """Count an exception that nobody caught."""
+        self.defects.labels(place).inc()
 
     def batch_queued(self, model: str, depth: int) -> None:
         """Tell how many items wait for a model."""

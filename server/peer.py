@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from inference.latch import Latch
@@ -28,8 +28,5 @@ class Peer(Protocol):
             OSError: the client has gone.
         """
 
-    async def reached(self) -> bool:
-        """Ping the client and wait for its pong: then it has what was sent before.
-
-        False: the connection ended first.
-        """
+    def ping(self, on_pong: Callable[[], None]) -> None:
+        """Ping the client; once it answers, it has what was sent before. Or it never does."""

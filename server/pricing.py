@@ -47,7 +47,7 @@ class PriceTable:
 
     def __init__(self, settings: PriceSettings) -> None:
         self._settings = settings
-        self._known: dict[tuple[type[JobTask], int, Decimal], Decimal] = {}
+        self._known: dict[tuple[type[JobTask], int, int], Decimal] = {}
 
     def price(self, task: JobTask, product: Product) -> Decimal:
         """Price a finished task: (base + rate · megapixels) · matting factor, rounded up."""
@@ -63,7 +63,7 @@ class PriceTable:
         return self._price(task, limit_pixels if is_padded or not pixels else pixels)
 
     def _price(self, task: JobTask, pixels: int) -> Decimal:
-        place = type(task), pixels, self._factor(task)
+        place = type(task), pixels, _matting_steps(task)
         price = self._known.get(place)
         if price is None:
             if len(self._known) >= MAX_KNOWN:
@@ -76,11 +76,19 @@ class PriceTable:
         base = table.base.get(task.task_type, table.default_base)
         rate = table.per_megapixel if isinstance(task, PictureTask) else Decimal(0)
         price = base + rate * pixels / 1_000_000
-        return (price * self._factor(task)).quantize(MICRO_DOLLAR, rounding=ROUND_CEILING)
+        return (price * self._factor(_matting_steps(task))).quantize(
+            MICRO_DOLLAR, rounding=ROUND_CEILING
+        )
 
-    def _factor(self, task: JobTask) -> Decimal:
-        if not isinstance(task, RemoveBackground) or not task.alpha_matting:
+    def _factor(self, steps: int) -> Decimal:
+        if not steps:
             return ONE
         table = self._settings
-        steps = task.alpha_matting_background_threshold
         return table.matting_factor + table.matting_factor_per_threshold * steps
+
+
+def _matting_steps(task: JobTask) -> int:
+    """Tell how many steps alpha matting is charged for; 0: it is off."""
+    if not isinstance(task, RemoveBackground) or not task.alpha_matting:
+        return 0
+    return task.alpha_matting_background_threshold

@@ -19,6 +19,7 @@ from protocol.replies import Reply, error_reply, inline_reply, result_reply
 from protocol.results import ImageResult, MaskResult
 from protocol.tasks import ImageMasking, PictureTask
 from server.signing import UrlSigner
+from server.tracing import NO_TRACES, Traces
 
 EXTENSIONS = {
     "image/png": "png",
@@ -43,12 +44,18 @@ class Replier:
         *,
         url_life_s: float,
         refused: Callable[[CutwireError], None] = uncounted,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._store = store
         self._signer = signer
         self._threads = threads
         self._url_life_s = url_life_s
         self._count_refused = refused
+        self._traces = traces
+
+    def delivered(self, outcome: Outcome, begun_at: float) -> None:
+        """Note that an outcome was handed over; its reply was begun then (`time.monotonic`)."""
+        self._traces.delivered(outcome.job, begun_at)
 
     async def reply(self, outcome: Outcome, base_url: str, *, is_polled: bool = False) -> Reply:
         """Encode an outcome; a poll's answer also says `status`."""

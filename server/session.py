@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from bisect import bisect_right
+from operator import itemgetter
 
 from protocol.jobs import JobId
 from server.auth import Caller
@@ -38,12 +40,13 @@ class Session:
         The pong to a ping that was sent after a result shows that the client got it; a frame does
         not, for it may have been on its way when the result left.
         """
-        last = None
-        while self._sent and (upto is None or self._sent[0][0] <= upto):
-            last, _ = self._sent.pop(0)
-        if last is not None:
-            self.confirmed_seq = last
-        return last
+        sent = self._sent
+        count = len(sent) if upto is None else bisect_right(sent, upto, key=itemgetter(0))
+        if not count:
+            return None
+        self.confirmed_seq = sent[count - 1][0]
+        del sent[:count]
+        return self.confirmed_seq
 
     @property
     def last_sent(self) -> int | None:

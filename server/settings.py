@@ -25,6 +25,7 @@ from server.edit_quota import EditSettings
 from server.limits import LifeSettings, SocketLimits
 from server.pricing import PriceSettings
 from server.rates import RateSettings
+from server.tracing import TracingSettings
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +42,7 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     threads: Annotated[int, msgspec.Meta(ge=0, le=512)] = 0
     """Threads for codecs and pixel steps; 0: one per core."""
     concurrency: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 0
-    """Tasks in work at once; 0: two more than threads."""
+    """Tasks of one tenant in work at once; 0: two more than threads. One more may be another's."""
     max_pixels: Annotated[int, msgspec.Meta(ge=1)] = 16_000_000
     """Pixels of all pictures in work; a larger picture is worked on alone."""
     matting: Literal["fast", "exact"] = "fast"
@@ -60,6 +61,11 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def task_count(self) -> int:
         """Tasks at once, counted from the machine where the settings leave it open."""
         return self.concurrency or self.thread_count + 2
+
+    @property
+    def slot_count(self) -> int:
+        """Places for tasks in work: one is left for who comes while another has all it may have."""
+        return self.task_count + 1
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,6 +105,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     batching: BatchSettings = BatchSettings()
     prices: PriceSettings = PriceSettings()
     logs: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
 
     def __post_init__(self) -> None:
         if self.engine_kind == "nats" and self.store.kind != "s3" and not self.shared_dir:
@@ -115,5 +122,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def engine_here(self) -> LocalEngineSettings:
         """The embedded engine's settings, with what they leave to this machine."""
-        most = self.engine.running_per_tenant or self.work.thread_count
-        return msgspec.structs.replace(self.engine, running_per_tenant=most)
+        return msgspec.structs.replace(
+            self.engine,
+            running_per_tenant=self.engine.running_per_tenant or self.work.thread_count,
+            running_alone=self.engine.running_alone or self.work.task_count,
+        )

@@ -1,4 +1,4 @@
-"""The end of every task: its price, one metric, one log line, its inline pictures dropped."""
+"""The end of every task: its price, a metric, a log line, spans, its inline pictures dropped."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from protocol.task_errors import code_of
 from server.budgets import Budgets
 from server.metrics import Metrics
 from server.pricing import PriceTable
+from server.tracing import NO_TRACES, Traces
 
 _log = logging.getLogger("cutwire.tasks")
 
@@ -22,12 +23,18 @@ class Settlement:
     """Told once for each task that ended: its outcome is on the disk, and not delivered yet."""
 
     def __init__(
-        self, metrics: Metrics, prices: PriceTable, store: Store, budgets: Budgets
+        self,
+        metrics: Metrics,
+        prices: PriceTable,
+        store: Store,
+        budgets: Budgets,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._metrics = metrics
         self._prices = prices
         self._store = store
         self._budgets = budgets
+        self._traces = traces
 
     def priced(self, outcome: Outcome) -> Outcome:
         """Fix what a task costs; one that failed costs nothing."""
@@ -38,9 +45,11 @@ class Settlement:
 
     async def settled(self, outcome: Outcome) -> None:
         """Count and log a task, and forget the pictures that came inside it."""
-        seconds = max(0.0, time.time() - outcome.job.submitted_at)
+        now = time.time()
+        seconds = max(0.0, now - outcome.job.submitted_at)
         self._budgets.settle(outcome)
         self._metrics.settled(outcome, seconds)
+        self._traces.ended(outcome, now)
         self._log(outcome, seconds)
         for source in outcome.job.images.values():
             if isinstance(source, StoredImage) and not source.image_uuid:
@@ -52,8 +61,7 @@ class Settlement:
         except StorageUnavailable as exc:
             _log.warning("input not deleted; it expires later", extra={"detail": exc.detail})
 
-    @staticmethod
-    def _log(outcome: Outcome, seconds: float) -> None:
+    def _log(self, outcome: Outcome, seconds: float) -> None:
         if not _log.isEnabledFor(logging.INFO):
             return
         job, fault = outcome.job, outcome.fault
@@ -64,8 +72,8 @@ class Settlement:
             "seconds": round(seconds, 4),
             "stages_ms": outcome.stages_ms,
         }
-        if job.trace_id:
-            extra["trace_id"] = job.trace_id
+        if trace_id := self._traces.trace_id(job):
+            extra["trace_id"] = trace_id
         if fault is None:
             _log.info("task done", extra=extra | {"cost_usd": str(outcome.cost)})
         else:

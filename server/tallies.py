@@ -19,6 +19,19 @@ Place = tuple[str, ...]
 """One value for each label."""
 
 
+class Sum:
+    """What was counted at one place."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def add(self, amount: float = 1.0) -> None:
+        """Count something."""
+        self.value += amount
+
+
 class Tally(Collector):
     """A counter for each place."""
 
@@ -26,19 +39,35 @@ class Tally(Collector):
         self, name: str, text: str, labels: Sequence[str], *, registry: CollectorRegistry
     ) -> None:
         self._family = name, text, None, labels
-        self._sums: defaultdict[Place, float] = defaultdict(float)
+        self._sums: defaultdict[Place, Sum] = defaultdict(Sum)
         registry.register(self)
 
-    def add(self, place: Place, amount: float = 1.0) -> None:
-        """Count something."""
-        self._sums[place] += amount
+    def at(self, *place: str) -> Sum:
+        """Give the counter of a place, which may be kept."""
+        return self._sums[place]
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Tell the counts."""
         family = CounterMetricFamily(*self._family)
-        for place, value in self._sums.items():
-            family.add_metric(place, value)
+        for place, counted in self._sums.items():
+            family.add_metric(place, counted.value)
         yield family
+
+
+class Cells:
+    """How the values that were seen at one place are spread over the buckets."""
+
+    __slots__ = ("_bounds", "cells", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self.cells = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count a value."""
+        self.cells[bisect_left(self._bounds, value)] += 1
+        self.sum += value
 
 
 class Spread(Collector):
@@ -55,23 +84,21 @@ class Spread(Collector):
     ) -> None:
         self._family = name, text, None, None, labels
         self._bounds = tuple(bounds)
-        self._cells: dict[Place, list[int]] = {}
-        self._sums: defaultdict[Place, float] = defaultdict(float)
+        self._places: dict[Place, Cells] = {}
         registry.register(self)
 
-    def observe(self, place: Place, value: float) -> None:
-        """Count a value."""
-        cells = self._cells.get(place)
-        if cells is None:
-            cells = self._cells[place] = [0] * (len(self._bounds) + 1)
-        cells[bisect_left(self._bounds, value)] += 1
-        self._sums[place] += value
+    def at(self, *place: str) -> Cells:
+        """Give the histogram of a place, which may be kept."""
+        found = self._places.get(place)
+        if found is None:
+            found = self._places[place] = Cells(self._bounds)
+        return found
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Tell how the values are spread."""
         family = HistogramMetricFamily(*self._family)
         ends = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
-        for place, cells in self._cells.items():
-            buckets = list(zip(ends, accumulate(cells), strict=True))
-            family.add_metric(place, buckets, self._sums[place])
+        for place, seen in self._places.items():
+            buckets = list(zip(ends, accumulate(seen.cells), strict=True))
+            family.add_metric(place, buckets, seen.sum)
         yield family

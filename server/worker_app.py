@@ -24,6 +24,7 @@ from inference.worker import Worker
 from protocol.errors import CutwireError
 from server.budgets import Budgets
 from server.data_dir import prepare_data_dir
+from server.defects import watched_defects
 from server.loop_lag import watched_loop
 from server.machine import Machine
 from server.metrics import CONTENT_TYPE, Metrics
@@ -33,6 +34,7 @@ from server.readiness import Readiness
 from server.settings import Settings
 from server.settlement import Settlement
 from server.start_failure import PlainStart, StartFailure
+from server.tracing import open_traces
 
 STORE_PATIENCE_S = 30.0
 """A task that was accepted does not fail because its pictures cannot be had for a moment."""
@@ -58,10 +60,11 @@ def build_worker(settings: Settings, pools: Sequence[str]) -> WorkerService:
     store = open_store(settings.store, prepare_data_dir(settings.shared_folder))
     prices = PriceTable(settings.prices)
     budgets = Budgets(prices, settings.pictures.limit_pixels)  # kept by the gateways
+    traces = open_traces(settings.tracing)
     broker = Broker(settings.nats, f"cutwire worker {socket.gethostname()}")
     engine = JetStreamEngine(
         broker,
-        Settlement(metrics, prices, store, budgets),
+        Settlement(metrics, prices, store, budgets, traces),
         settings.engine_here,
         jobs_life_s=settings.journal.result_life_s,
         pools=pools,
@@ -79,7 +82,12 @@ def build_worker(settings: Settings, pools: Sequence[str]) -> WorkerService:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
-            async with labour.running(), watched_loop(metrics.loop_was_late):
+            async with (
+                watched_defects(metrics.defect),
+                watched_loop(metrics.loop_was_late),
+                traces.running(),
+                labour.running(),
+            ):
                 yield
         except CutwireError as error:
             failure.reason = error
@@ -144,7 +152,7 @@ class WorkerLabour:
             self._machine.running(inputs, patient) as runner,
         ):
             await self._engine.open()
-            worker = Worker(self._engine, runner, concurrency=self._settings.work.task_count)
+            worker = Worker(self._engine, runner, concurrency=self._settings.work.slot_count)
             serving = start_part(worker.run(), "the worker")
             self._is_serving = True
             try:

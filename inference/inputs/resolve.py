@@ -14,7 +14,9 @@ from protocol.errors import Constraint, MalformedImage
 
 FORMS: Final = "a UUID of an upload or a result, a data URI, base64 data, or an http(s) URL"
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID: Final = re.compile(  # spelt out, it matches in half the time: every task has one
+    r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+)
 _HTTP: Final = re.compile(r"https?://", re.IGNORECASE)
 _DATA: Final = re.compile(r"data:", re.IGNORECASE)
 _HEAD_CHARS: Final = 256
@@ -22,7 +24,8 @@ _MEDIA_TYPE: Final = re.compile(r"(image/[\w.+-]+|application/octet-stream)?", r
 # JPEG in base64 begins with "/9j/"; no other accepted format begins with "/": the rest are paths.
 _FILE: Final = re.compile(r"\s*([a-z]:|/(?!9j/)|\.{1,2}[/\\]|~|\\)", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)
-_SPACE: Final = re.compile(r"[ \t\r\n]+")
+_SPACES: Final = " \t\r\n"
+_NO_SPACES: Final = str.maketrans("", "", _SPACES)
 
 
 class InlineImage(msgspec.Struct, frozen=True):
@@ -70,7 +73,8 @@ def decode_inline(text: str, parameter: str, limit_bytes: int) -> bytes:
     Spaces and line breaks are skipped. Standard or URL-safe alphabet, not both. Padding is all
     there or all missing; a length that no bytes encode to (4n + 1) is refused.
     """
-    text = _SPACE.sub("", text)
+    if any(space in text for space in _SPACES):  # rare, and a search costs next to nothing
+        text = text.translate(_NO_SPACES)
     size = len(text)
     if size * 3 // 4 - text.endswith("=") - text.endswith("==") > limit_bytes:
         raise too_large(parameter, limit_bytes)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +17,24 @@ from protocol.errors import ContentPolicyViolation, ModerationUnavailable
 
 WHITE = (255, 255, 255)
 
+Made = TypeVar("Made")
+
 
 class LeasesNets(Protocol):
     """The part of a model pool that moderation needs."""
 
     def lease(self, row: Row) -> AbstractAsyncContextManager[LoadedNet]:
         """Hold a model, loaded."""
+
+
+class Works(Protocol):
+    """The part of a job's tools that judging takes."""
+
+    async def on_thread(self, step: Callable[..., Made], *args: object) -> Made:
+        """Run a pure step on a thread."""
+
+    async def run_net(self, net: LoadedNet, item: NDArray[Any]) -> NDArray[Any]:
+        """Run a model on one item."""
 
 
 class Moderates(Protocol):
@@ -35,7 +45,7 @@ class Moderates(Protocol):
         """Whether pictures can be judged at all."""
 
     async def check(
-        self, picture: Picture | NDArray[np.uint8], parameter: str | None, deadline: float
+        self, picture: Picture | NDArray[np.uint8], parameter: str | None, tools: Works
     ) -> None:
         """Let a picture or a mask pass; `parameter` is its field, or None for a result.
 
@@ -51,7 +61,7 @@ class NoModerator:
     is_available = False
 
     async def check(
-        self, picture: Picture | NDArray[np.uint8], parameter: str | None, deadline: float
+        self, picture: Picture | NDArray[np.uint8], parameter: str | None, tools: Works
     ) -> None:
         """Refuse by name; a check that was asked for is never left out in silence."""
         raise moderation_unavailable()
@@ -62,27 +72,21 @@ class Moderator:
 
     is_available = True
 
-    def __init__(
-        self, classifier: Classifier, nets: LeasesNets, threads: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, classifier: Classifier, nets: LeasesNets) -> None:
         self._classifier = classifier
         self._nets = nets
-        self._threads = threads
 
     async def check(
-        self, picture: Picture | NDArray[np.uint8], parameter: str | None, deadline: float
+        self, picture: Picture | NDArray[np.uint8], parameter: str | None, tools: Works
     ) -> None:
         """Judge every view of the picture; each must pass."""
         async with self._nets.lease(self._classifier.row) as net:
-            for view in await self._on_thread(_views, picture):
-                item = await self._on_thread(self._classifier.prepare, view, net.row)
-                output = await net.run(item, deadline=deadline)
+            for view in await tools.on_thread(_views, picture):
+                item = await tools.on_thread(self._classifier.prepare, view, net.row)
+                output = await tools.run_net(net, item)
                 refused = self._classifier.refused(output)
                 if refused:
                     raise _violation(parameter, refused)
-
-    async def _on_thread(self, step: Callable[..., Any], *args: object) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, step, *args)
 
 
 def moderation_unavailable() -> ModerationUnavailable:

@@ -103,6 +103,16 @@ class Task(
         tag: str = self.__struct_config__.tag  # type: ignore[assignment]
         return tag
 
+    @property
+    def is_async(self) -> bool:
+        """Whether it is acknowledged at once, and its result is fetched or brought later."""
+        return False
+
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether somebody else's server is to be called when it ends."""
+        return False
+
     def check(self, sent: AbstractSet[str]) -> None:
         """Raise what no single field can see; `sent` holds the wire names that the client gave."""
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Literal, Protocol
 
 from inference.inputs.fetch import Delivery
-from inference.pixel_budget import PixelBudget
 from inference.stores import BlobNotFound
+from inference.turns import Turns
 from protocol.errors import CutwireError, ForbiddenAddress
 from server.deliveries.outbox import Ending, Entry, Kind, Outbox
 from server.deliveries.parcels import Parcels
@@ -80,7 +80,7 @@ class Courier:
             per_tenant=settings.max_per_tenant,
             per_host=settings.max_per_host,
         )
-        self._memory = PixelBudget(settings.max_bytes)
+        self._memory = Turns(settings.max_bytes)
         self._changed = asyncio.Event()
 
     def pending_of(self, tenant: str) -> int:
@@ -160,7 +160,8 @@ class Courier:
         outcome = await self._outbox.outcome(entry)
         if outcome is None:
             raise _NotOwed
-        async with self._memory.hold(self._parcels.size_bytes(entry.kind, outcome)):
+        size_bytes = self._parcels.size_bytes(entry.kind, outcome)
+        async with self._memory.hold(entry.tenant, size_bytes):
             parcel = await self._parcels.parcel(entry.kind, outcome)
             async with asyncio.timeout(self._parcels.limit_s(entry.kind, outcome)):
                 return await self._calls.deliver(parcel, PARAMETERS[entry.kind])

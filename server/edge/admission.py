@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from inference.latch import Latch
+from server.edge.pings import OnPong
 from server.edge.refusals import TOO_BUSY
 from server.edge.settings import EdgeSettings
 
@@ -113,8 +114,8 @@ class Wire(Protocol):
     def send_text(self, parts: Sequence[bytes]) -> int:
         """Send a text message, given in parts, and tell its size; OSError: the client has gone."""
 
-    def reach(self) -> Awaitable[bool]:
-        """Ping the client and wait for its pong; False: the connection ended first."""
+    def ping(self, on_pong: OnPong) -> None:
+        """Ping the client; `on_pong` is told, unless the connection ends before the pong."""
 
 
 class SocketPass:
@@ -126,7 +127,7 @@ class SocketPass:
         """Set while the client takes what it is sent."""
         self.take_text = wire.take_text
         self.send = wire.send_text
-        self.reached = wire.reach
+        self.ping = wire.ping
         self._on_login = wire.logged_in
         self._room = room
         self._party: str | None = None

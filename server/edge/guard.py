@@ -76,15 +76,19 @@ class GuardedTransport(asyncio.Transport):
 
     def write(self, data: Buffer) -> None:
         """Send, unless the last word has been said; all of one turn of the loop leaves together."""
-        self.writelines((data,))
+        if not self.is_lingering:
+            self._pieces.append(data)
+            self._written(len(data))
 
     def writelines(self, list_of_data: Iterable[Buffer]) -> None:
         """Send several pieces."""
-        if self.is_lingering:
-            return
-        pieces = tuple(list_of_data)
-        self._pieces += pieces
-        self._piece_bytes += sum(map(len, pieces))
+        if not self.is_lingering:
+            pieces = tuple(list_of_data)
+            self._pieces += pieces
+            self._written(sum(map(len, pieces)))
+
+    def _written(self, count: int) -> None:
+        self._piece_bytes += count
         if self._piece_bytes >= TOGETHER_BYTES:
             self.flush()
         elif self._flushing is None:

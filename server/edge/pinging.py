@@ -9,7 +9,7 @@ from websockets.frames import Frame
 
 from server.edge.config import EdgeConfig
 from server.edge.guard import GuardedTransport
-from server.edge.pings import Pings
+from server.edge.pings import OnPong, Pings
 
 
 class PingingWebSocket(WebSocketsSansIOProtocol):
@@ -34,15 +34,12 @@ class PingingWebSocket(WebSocketsSansIOProtocol):
         if not self.writable.is_set():
             self.transport.hold("pongs")
 
-    async def reach(self) -> bool:
-        """Ping the client; False: the connection ended before the pong."""
-        await self.writable.wait()
+    def ping(self, on_pong: OnPong) -> None:
+        """Ping the client; `on_pong` is told, unless the connection ends before the pong."""
         if self.close_sent or self.disconnected or not self.handshake_complete:
-            return False
-        payload, pong = self._pings.expect(self.loop.create_future())
-        self.conn.send_ping(payload)
+            return
+        self.conn.send_ping(self._pings.expect(on_pong))
         self.transport.write(b"".join(self.conn.data_to_send()))
-        return await pong
 
     def send_keepalive_ping(self) -> None:
         """Ping; its pong answers for the pings before it, too."""
@@ -50,7 +47,7 @@ class PingingWebSocket(WebSocketsSansIOProtocol):
         self._pings.pass_over(self.pending_ping_payload)
 
     def handle_pong(self, event: Frame) -> None:
-        """Take a pong, of the keep-alive or of `reached`."""
+        """Take a pong, of the keep-alive or of `ping`."""
         super().handle_pong(event)
         self._pings.answered(bytes(event.data))
 

@@ -1,5 +1,7 @@
 """Which limits hold at the edge: bytes, seconds and sockets."""
 
+from typing import Annotated
+
 import msgspec
 
 KIB = 1024
@@ -10,7 +12,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Where to listen, and what a client may do before the application is asked."""
 
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8000
     """0 takes a free one."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""

@@ -17,7 +17,7 @@ from inference.latch import Latch
 from server.edge.admission import EXTENSION, SocketPass
 from server.edge.budget import Share
 from server.edge.config import EdgeConfig
-from server.edge.guard import GuardedTransport
+from server.edge.guard import TOGETHER_BYTES, GuardedTransport
 from server.edge.inbox import Inbox
 from server.edge.message_reader import MessageProtocol, text_head
 from server.edge.pinging import PingingWebSocket
@@ -233,6 +233,8 @@ class EdgeWebSocket(PingingWebSocket):
         if self.conn.extensions:
             self.conn.send_text(b"".join(parts))
             self.transport.write(b"".join(self.conn.data_to_send()))
+        elif size_bytes < TOGETHER_BYTES:
+            self.transport.write(b"".join((text_head(size_bytes), *parts)))
         else:
             self.transport.writelines((text_head(size_bytes), *parts))
         return size_bytes

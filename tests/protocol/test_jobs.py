@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from protocol.errors import InvalidParameter, RateLimited
 from protocol.faults import Fault
-from protocol.jobs import Job, Outcome, Product, RemoteImage, StoredImage
+from protocol.jobs import Job, Outcome, Product, RemoteImage, Stage, StoredImage
 from protocol.tasks import ImageUpload, JobTask, RemoveBackground
 
 
@@ -60,18 +60,21 @@ def test_sources_of_images_are_told_apart() -> None:
     assert travelled(job).images == images
 
 
-def test_digest_survives_as_bytes() -> None:
-    assert travelled(job_of(digest=bytes(range(32)))).digest == bytes(range(32))
-
-
 def test_failure_survives_the_journey() -> None:
     outcome = Outcome.failed(job_of(), InvalidParameter("Wrong.", parameter="rgba", detail="log"))
     assert travelled(outcome) == outcome
 
 
 def test_durations_survive_the_journey() -> None:
-    outcome = msgspec.structs.replace(outcome_of(job_of()), stages_ms={"decode": 1.5})
-    assert travelled(outcome).stages_ms == {"decode": 1.5}
+    stages = [Stage("queue", 0, 250), Stage("decode", 250, 1_500)]
+    outcome = msgspec.structs.replace(outcome_of(job_of()), stages=stages)
+    assert travelled(outcome).stages == stages
+
+
+def test_stages_of_one_kind_are_summed() -> None:
+    stages = [Stage("steps", 0, 250), Stage("mask", 250, 100), Stage("steps", 350, 1_500)]
+    outcome = msgspec.structs.replace(outcome_of(job_of()), stages=stages)
+    assert outcome.stages_ms == {"steps": 1.75, "mask": 0.1}
 
 
 def test_job_is_small() -> None:

@@ -56,3 +56,20 @@ def test_other_tenants_and_endpoints_have_counts_of_their_own() -> None:
 
 def test_zero_is_no_limit() -> None:
     call(quota_of(0), 1000)
+
+
+def test_requests_that_passed_elsewhere_count() -> None:
+    here, there = quota_of(3), quota_of(3)
+    call(here, 2)
+    for key, requests in here.let_through().items():
+        there.add(key, requests)
+    call(there, 1)
+    with pytest.raises(RateLimited):
+        call(there, 1)
+    call(there, 3, endpoint="blur")
+
+
+def test_requests_that_passed_are_told_once() -> None:
+    quota = quota_of(3)
+    call(quota, 2)
+    assert (list(quota.let_through().values()), quota.let_through()) == ([2], {})

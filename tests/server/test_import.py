@@ -20,3 +20,16 @@ def test_service_is_imported_without_heavy_libraries(module: str) -> None:
     )
 
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_command_is_described_without_importing_the_others() -> None:
+    program = (
+        "import sys; from server.cli import make_parser; make_parser(['serve'])\n"
+        "unwanted = 'rich', 'httpx', 'server.commands.models'\n"
+        "print([name for name in unwanted if name in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout.strip() == "[]"

@@ -78,6 +78,28 @@ def test_refused_calls_do_not_put_it_off(clock: FakeClock) -> None:
     rates.count("k")
 
 
+def test_calls_that_passed_elsewhere_count(clock: FakeClock) -> None:
+    rates = limiter(10, clock)
+    rates.add("k", 7)
+    assert calls_taken(rates, 10) == 3
+
+
+def test_too_many_calls_elsewhere_are_waited_for(clock: FakeClock) -> None:
+    rates = limiter(60, clock)
+    rates.add("k", 90)
+    clock.advance(30.0)
+    assert calls_taken(rates, 10) == 0
+    clock.advance(5.0)
+    assert calls_taken(rates, 10) == 5
+
+
+def test_calls_that_passed_are_told_once(clock: FakeClock) -> None:
+    rates = limiter(2, clock)
+    calls_taken(rates, 5)
+    rates.add("k", 1)
+    assert (rates.let_through(), rates.let_through()) == ({"k": 2}, {})
+
+
 def test_keys_are_counted_apart(clock: FakeClock) -> None:
     rates = limiter(1, clock)
     assert (calls_taken(rates, 5, "a"), calls_taken(rates, 5, "b")) == (1, 1)

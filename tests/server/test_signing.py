@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import stat
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import StorageUnavailable
-from server.signing import UrlSigner, load_secret
+from server.signing import SKEW_S, UrlSigner, load_secret
 
 PATH = "/im/0a1b2c3d/6f0c4e1e-0000-4000-8000-000000000001.png"
 SECRET, OLD_SECRET = b"s" * 32, b"o" * 32
@@ -35,6 +37,14 @@ def parts(url: str) -> tuple[str, str, str]:
     return split.path, query["exp"][0], query["sig"][0]
 
 
+@pytest.mark.parametrize("size", [1, 32, 64, 65, 200])
+def test_signature_is_hmac_sha256_with_a_secret_of_any_size(size: int, clock: FakeClock) -> None:
+    secret = b"k" * size
+    path, expires, signature = parts(UrlSigner((secret,), clock).sign(PATH, 60))
+    expected = hmac.digest(secret, f"{path}\n{expires}".encode(), "sha256")
+    assert base64.urlsafe_b64decode(signature + "=") == expected
+
+
 def test_signed_url_is_valid(signer: UrlSigner) -> None:
     assert signer.is_valid(*parts(signer.sign(PATH, 60)))
 
@@ -49,9 +59,17 @@ def test_url_is_valid_until_its_end(signer: UrlSigner, clock: FakeClock) -> None
     assert signer.is_valid(*parts(url))
 
 
+def test_url_stays_valid_for_as_long_as_clocks_may_differ(
+    signer: UrlSigner, clock: FakeClock
+) -> None:
+    url = signer.sign(PATH, 60)
+    clock.advance(60 + SKEW_S)
+    assert signer.is_valid(*parts(url))
+
+
 def test_url_is_not_valid_afterwards(signer: UrlSigner, clock: FakeClock) -> None:
     url = signer.sign(PATH, 60)
-    clock.advance(61)
+    clock.advance(60 + SKEW_S + 1)
     assert not signer.is_valid(*parts(url))
 
 

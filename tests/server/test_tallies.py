@@ -20,7 +20,7 @@ def test_tally_reads_like_a_counter() -> None:
     tally = Tally("tasks", "Tasks.", ("kind", "end"), registry=ours)
     counter = Counter("tasks", "Tasks.", ("kind", "end"), registry=theirs)
     for place, amount in ((("a", "ok"), 1), (("a", "ok"), 2.5), (("b", "no"), 1)):
-        tally.add(place, amount)
+        tally.at(*place).add(amount)
         counter.labels(*place).inc(amount)
 
     assert told(ours) == told(theirs)
@@ -31,7 +31,7 @@ def test_spread_reads_like_a_histogram() -> None:
     spread = Spread("seconds", "Time.", ("kind",), bounds=BOUNDS, registry=ours)
     histogram = Histogram("seconds", "Time.", ("kind",), buckets=BOUNDS, registry=theirs)
     for value in (0, 0.1, 0.11, 1, 2.4, 2.5, 2.6, 100):
-        spread.observe(("a",), value)
+        spread.at("a").observe(value)
         histogram.labels("a").observe(value)
 
     assert told(ours) == told(theirs)
