@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 HELPERS = {
-    *("__init__", "__main__", "contenders", "engine_pair", "goals", "harness", "load"),
-    *("mask_figures", "nats_server", "network", "plots", "tables", "timing"),
+    *("__init__", "__main__", "contenders", "engine_pair", "gateway_servers", "goals", "harness"),
+    *("load", "mask_figures", "nats_server", "network", "plots", "raw_socket", "tables", "timing"),
 }
 
 

@@ -196,7 +196,10 @@ async def test_listing_shows_budget_and_spending(service: Service, connect: Conn
     await (await connect(service, key)).run(removal())
     listing = await asyncio.to_thread(cutwire, service, "keys", "list")
     (row,) = [line for line in listing.splitlines() if line.endswith("shown")]
-    assert f"{PRICE} of 5 USD" in row
+    heads = next(line for line in listing.splitlines() if "budget" in line.lower())
+    assert heads.lower().index("spent") < heads.lower().index("budget")
+    assert f" {PRICE} " in row
+    assert row.split()[row.split().index(str(PRICE)) + 1] == "5"
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "nan", "inf", "much", "0.0000001"])
