@@ -119,15 +119,17 @@ class JobRunner:
     async def _process(self, job: Job, tools: JobTools, files: dict[str, bytes]) -> Product:
         headers = [probe(data, parameter=name, limits=self._limits) for name, data in files.items()]
         async with self._budget.hold(job.tenant, _pixels_in_work(job.task, headers)):
+            names = [*files]
             pictures = [
-                await tools.timed_cpu("decode", self._decode, data, name)
-                for name, data in files.items()
+                await tools.timed_cpu("decode", self._decode, files.pop(name), name)
+                for name in names
             ]
-            flags = [await self._moderate(job.task, pictures[0], tools, next(iter(files)))]
+            flags = [await self._moderate(job.task, pictures[0], tools, names[0])]
             rendered = await PIPELINES[type(job.task)](job.task, *pictures, tools)
             del pictures
             flags.append(await self._moderate(job.task, rendered, tools))
             encoded = await tools.timed_cpu("encode", encode_rendered, job.task, rendered)
+            del rendered
         product = await tools.timed("store", self._keep(job, encoded))
         judged = [flag for flag in flags if flag is not None]
         return msgspec.structs.replace(product, is_flagged=any(judged) if judged else None)

@@ -73,6 +73,11 @@ class Labour:
             worker = Worker(self.engine, runner, concurrency=self.settings.work.slot_count)
             serving = start_part(worker.run(), "the worker")
             routes.is_ready = True
+
+            def stop(_: asyncio.Task[None]) -> None:
+                routes.is_ready = False  # nobody would do what came now
+
+            serving.add_done_callback(stop)
             try:
                 yield
             finally:

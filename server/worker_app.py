@@ -154,6 +154,7 @@ class WorkerLabour:
             await self._engine.open()
             worker = Worker(self._engine, runner, concurrency=self._settings.work.slot_count)
             serving = start_part(worker.run(), "the worker")
+            serving.add_done_callback(self._stop)
             self._is_serving = True
             try:
                 yield
@@ -163,3 +164,6 @@ class WorkerLabour:
                 serving.cancel()
                 await asyncio.wait({serving})
                 await fetcher.close()
+
+    def _stop(self, _: asyncio.Task[None]) -> None:
+        self._is_serving = False
