@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from inference.jetstream_engine.dialling import TRY_S, connection_options
+from inference.jetstream_engine.dialling import TRY_S, connection_options, hang_up
 from inference.jetstream_engine.messages import SILENT, Message, from_api, from_direct_get
 from inference.jetstream_engine.requests import Requests
 from inference.jetstream_engine.settings import NatsSettings
@@ -121,7 +121,7 @@ class Broker:
         except (OSError, NatsError, TimeoutError) as exc:
             _log.debug("no connection", extra={"detail": repr(exc)})
             with contextlib.suppress(Exception):  # it may never have been open
-                await client.close()
+                await hang_up(client)
             return False
         return True
 
@@ -134,7 +134,7 @@ class Broker:
         # Else a client that is just connecting again may go on for ever: it can miss its end.
         self._client.options["max_reconnect_attempts"] = 1
         with contextlib.suppress(NatsError, OSError, TimeoutError):
-            await self._client.close()
+            await hang_up(self._client)
 
     async def tell(self, subject: str, data: bytes = b"", reply: str = "") -> None:
         """Publish without an answer; it is lost where nobody listens, or nobody is there."""

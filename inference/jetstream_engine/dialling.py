@@ -1,9 +1,12 @@
-"""How is a connection to the broker made, and made again?"""
+"""How is a connection to the broker made, made again, and ended?"""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Any
+
+from nats.aio.client import Client
 
 from inference.jetstream_engine.settings import NatsSettings
 
@@ -31,3 +34,17 @@ def connection_options(settings: NatsSettings) -> dict[str, Any]:
     if settings.ca_file:
         options["tls"] = ssl.create_default_context(cafile=settings.ca_file)
     return options
+
+
+async def hang_up(client: Client) -> None:
+    """Close a connection.
+
+    Tasks of the client's own wait for the same end; one of them that is cancelled cancels this
+    wait too, which was asked for by nobody.
+    """
+    task = asyncio.current_task()
+    try:
+        await client.close()
+    except asyncio.CancelledError:
+        if task is None or task.cancelling():
+            raise

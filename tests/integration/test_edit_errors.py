@@ -34,6 +34,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from inference.models import Row
+from server.signing import SKEW_S
 
 JSON = {"Content-Type": "application/json"}
 PATHS = [CROP, BLUR, ERASE, CUTOUT, V2 + CUTOUT]
@@ -403,6 +404,6 @@ async def test_result_url_lives_an_hour_and_needs_no_token(editor: Editor) -> No
 
 
 async def test_result_url_expires(start_service: StartService, http: httpx.AsyncClient) -> None:
-    editor = Editor(start_service(settings={"lives__url_s": -1}), http)
+    editor = Editor(start_service(settings={"lives__url_s": -1 - SKEW_S}), http)
     url = (await editor.edit(CROP)).json()["result"]["image_url"]
     assert (await http.get(url)).status_code == 404

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -23,9 +24,11 @@ from fakes import (
     outcome_of,
 )
 from msgspec.structs import replace
+from nats.aio.client import Client
 
 from inference.jetstream_engine import names
 from inference.jetstream_engine.broker import Broker
+from inference.jetstream_engine.dialling import hang_up
 from inference.jetstream_engine.engine import JetStreamEngine
 from inference.jetstream_engine.health import risks
 from inference.jetstream_engine.jobs import Jobs, Waiting
@@ -47,6 +50,33 @@ SESSION = "6d0c9b8e-0000-4000-8000-000000000001"
 @pytest.fixture
 async def broker(connect: Connect) -> Broker:
     return await connect()
+
+
+class ClosingClient:
+    """A client whose end is cancelled: by a task of its own, or by whoever asked for it."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def close(self) -> None:
+        self.begun.set()
+        await self.closed
+
+
+async def test_end_that_a_task_of_the_client_takes_along_cancels_nobody() -> None:
+    client = ClosingClient()
+    client.closed.cancel()
+    await hang_up(cast("Client", client))
+
+
+async def test_whoever_hangs_up_can_be_cancelled() -> None:
+    client = ClosingClient()
+    hanging_up = asyncio.create_task(hang_up(cast("Client", client)))
+    await client.begun.wait()
+    hanging_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hanging_up
 
 
 async def changes(broker: Broker, *, update: bool = False, **settings: object) -> list[Change]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -123,7 +124,8 @@ class Bench:
         (process,) = self.processes()
         decoding = self.stall(process)
         os.kill(process.pid, number)
-        process.resume() if process.is_running() else None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.resume()
         error = decoding.exception(PATIENCE_S)
         assert isinstance(error, CutwireError)
         return error
