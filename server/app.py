@@ -44,8 +44,8 @@ from server.edit_desk import EditDesk
 from server.edit_quota import EditQuota
 from server.edit_replier import EditReplier
 from server.edit_routes import EditRoutes
+from server.health import Health
 from server.http_errors import answer_http_error
-from server.http_tasks import HttpTasks
 from server.intake import Admissible, Intake
 from server.janitor import Janitor
 from server.labour import hire
@@ -53,11 +53,10 @@ from server.loop_lag import watched_loop
 from server.machine import Machine
 from server.mask_archive import MaskArchive
 from server.metrics import Metrics
-from server.parts import start_part
+from server.parts import Parts
 from server.playground import Playground, describe_tasks
 from server.pricing import PriceTable
 from server.rates import RateLimiter
-from server.readiness import Readiness
 from server.reception import Reception
 from server.replier import Replier
 from server.routes import Routes
@@ -85,7 +84,7 @@ class Service:
 def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> Service:
     """Wire a service of one machine; nothing runs before the application starts."""
     data_dir = prepare_data_dir(settings.data_dir)
-    metrics = Metrics()
+    metrics, parts = Metrics(), Parts()
     shared = prepare_data_dir(settings.shared_folder)
     store = open_store(settings.store, shared)
     runs_here = settings.engine_kind == "embedded"
@@ -125,7 +124,7 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
         edit_bodies=EditBodies(edit_replier),
         settings=settings.deliveries,
     )
-    post = _Post.of(settings, outbox, parcels, metrics)
+    post = _Post.of(settings, outbox, parcels, metrics, parts)
     dispatcher = Dispatcher(
         labour.engine,
         Intake(
@@ -162,7 +161,6 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     )
     routes = Routes(
         reception,
-        HttpTasks(reception),
         Downloads(store, signer),
         labour.engine,
         EditRoutes(
@@ -172,9 +170,10 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
             ),
             edit_quota,
         ),
+        parts,
         public_url=settings.public_url,
     )
-    readiness = Readiness(store, lambda: routes.is_ready and not labour.engine.trouble())
+    health = Health(store, parts, routes.is_serving)
     janitor = Janitor(
         sessions, dispatcher, store, record, settings.lives, lambda: labour.is_sweeper
     )
@@ -192,7 +191,7 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
                 ),
                 _recalled(spending, database, record) if runs_here else contextlib.nullcontext(),
                 post.running(),
-                labour.running(routes, sessions),
+                labour.running(routes, sessions, parts),
                 watched_loop(metrics.loop_was_late),
                 asyncio.TaskGroup() as group,
             ):
@@ -206,7 +205,7 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     app = Starlette(
         routes=[
             *routes.table(),
-            *readiness.table(),
+            *health.table(),
             *_playground(settings, machine.catalogue),
         ],
         lifespan=lifespan,
@@ -243,16 +242,24 @@ class _Post:
 
     settings: DeliverySettings
     courier: Courier
+    parts: Parts
     calls: Fetcher
     checks: Fetcher
 
     @classmethod
-    def of(cls, settings: Settings, outbox: Outbox, parcels: Parcels, metrics: Metrics) -> _Post:
+    def of(
+        cls,
+        settings: Settings,
+        outbox: Outbox,
+        parcels: Parcels,
+        metrics: Metrics,
+        parts: Parts,
+    ) -> _Post:
         """Wire them."""
         calls = Fetcher(settings.deliveries.calls, settings.allow_private_networks)
         checks = Fetcher(settings.fetch, settings.allow_private_networks)
         courier = Courier(outbox, parcels, calls, metrics)
-        return cls(settings.deliveries, courier, calls, checks)
+        return cls(settings.deliveries, courier, parts, calls, checks)
 
     def gate(self) -> CallbackGate:
         """Make what judges the URLs of new tasks."""
@@ -263,7 +270,7 @@ class _Post:
     async def running(self) -> AsyncIterator[None]:
         """Deliver until the block ends; what is left then is taken up at the next start."""
         await self.courier.open()
-        delivering = start_part(self.courier.run(), "the courier")
+        delivering = self.parts.start(self.courier.run(), "the courier")
         try:
             yield
         finally:

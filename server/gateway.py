@@ -21,7 +21,7 @@ from server.books import Books
 from server.closing import POLICY_VIOLATION
 from server.connection import Connection
 from server.deliveries.outbox import Ending, Entry, State
-from server.parts import start_part
+from server.parts import Parts
 from server.rates import CountsCalls
 from server.routes import Routes
 from server.session_registry import SessionRegistry
@@ -63,7 +63,9 @@ class Gateway:
         self._books = books
 
     @contextlib.asynccontextmanager
-    async def running(self, routes: Routes, sessions: SessionRegistry) -> AsyncIterator[None]:
+    async def running(
+        self, routes: Routes, sessions: SessionRegistry, parts: Parts
+    ) -> AsyncIterator[None]:
         """Take tasks until the block ends."""
         async with self.broker.opened():
             await self.engine.open()
@@ -83,15 +85,15 @@ class Gateway:
             ]
             if self._keeps_ledger:
                 works.append(self._keep_ledger())
-            parts = [start_part(work, "a part of the gateway") for work in works]
+            started = [parts.start(work, "a part of the gateway") for work in works]
             routes.is_ready = True
             try:
                 yield
             finally:
                 routes.is_ready = False
-                for part in parts:
+                for part in started:
                     part.cancel()
-                await asyncio.wait(parts)
+                await asyncio.wait(started)
                 await self.engine.close(drain_s=0)
                 await self.budget_shares.close()
 

@@ -17,7 +17,7 @@ from inference.worker import Worker
 from server.allowances import WholeBudgets
 from server.books import Books
 from server.machine import Machine
-from server.parts import start_part
+from server.parts import Parts
 from server.rates import CountsCalls
 from server.routes import Routes
 from server.session_directory import NoDirectory
@@ -64,20 +64,17 @@ class Labour:
         """Have limiters count for all gateways: here there is one."""
 
     @contextlib.asynccontextmanager
-    async def running(self, routes: Routes, _: SessionRegistry) -> AsyncIterator[None]:
+    async def running(
+        self, routes: Routes, _: SessionRegistry, parts: Parts
+    ) -> AsyncIterator[None]:
         """Take jobs until the block ends."""
         fetcher = Fetcher(self.settings.fetch, self.settings.allow_private_networks)
         inputs = InputReader(self.store, fetcher)
         await self.engine.open()
         async with self.machine.running(inputs, self.store) as runner:
             worker = Worker(self.engine, runner, concurrency=self.settings.work.slot_count)
-            serving = start_part(worker.run(), "the worker")
+            serving = parts.start(worker.run(), "the worker")
             routes.is_ready = True
-
-            def stop(_: asyncio.Task[None]) -> None:
-                routes.is_ready = False  # nobody would do what came now
-
-            serving.add_done_callback(stop)
             try:
                 yield
             finally:

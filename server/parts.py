@@ -1,4 +1,4 @@
-"""Parts of the service that run beside it; one that ends by a defect is told of."""
+"""Parts of the service that run beside it; one that ends by a defect is told of and remembered."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from typing import Any
 _log = logging.getLogger(__name__)
 
 
-def start_part(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    """Start a part; whoever starts it cancels it, and waits for its end."""
-    part = asyncio.create_task(work, name=name)
-    part.add_done_callback(_report_crash)
-    return part
+class Parts:
+    """Those of one process."""
 
+    def __init__(self) -> None:
+        self.are_whole = True
+        """Whether none has crashed; one that did stays away until the process is started again."""
 
-def _report_crash(part: asyncio.Task[None]) -> None:
-    if not part.cancelled() and part.exception() is not None:
-        _log.critical("%s stopped", part.get_name(), exc_info=part.exception())
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Start a part; whoever starts it cancels it, and waits for its end."""
+        part = asyncio.create_task(work, name=name)
+        part.add_done_callback(self._look_at_end)
+        return part
+
+    def _look_at_end(self, part: asyncio.Task[None]) -> None:
+        if not part.cancelled() and part.exception() is not None:
+            self.are_whole = False
+            _log.critical("%s stopped", part.get_name(), exc_info=part.exception())

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -22,6 +22,7 @@ from server.error_page import error_page
 from server.http_requests import address_of
 from server.http_tasks import HttpTasks
 from server.metrics import CONTENT_TYPE
+from server.parts import Parts
 from server.reception import Reception
 
 
@@ -31,18 +32,19 @@ class Routes:
     def __init__(
         self,
         reception: Reception,
-        http_tasks: HttpTasks,
         downloads: Downloads,
         engine: Engine,
         edits: EditRoutes,
+        parts: Parts,
         *,
         public_url: str,
     ) -> None:
         self._reception = reception
-        self._http_tasks = http_tasks
+        self._http_tasks = HttpTasks(reception)
         self._downloads = downloads
         self._engine = engine
         self._edits = edits
+        self._parts = parts
         self._public_url = public_url.rstrip("/")
         self._connections: set[Connection] = set()
         self.is_ready = False
@@ -58,9 +60,12 @@ class Routes:
             Route("/docs/errors", self._explain_errors, methods=["GET"]),
             Route("/openapi.json", self._describe(openapi), methods=["GET"]),
             Route("/asyncapi.json", self._describe(asyncapi), methods=["GET"]),
-            Route("/health/live", self._live, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
         ]
+
+    def is_serving(self) -> bool:
+        """Tell whether new tasks are taken just now."""
+        return self.is_ready and self._parts.are_whole and not self._engine.trouble()
 
     async def drain(self) -> None:
         """Refuse new tasks, wait until every socket has its replies, then close the sockets."""
@@ -104,13 +109,9 @@ class Routes:
     async def _explain_errors(self, _: Request) -> Response:
         return error_page()
 
-    async def _live(self, _: Request) -> Response:
-        return JSONResponse({"status": "live"})
-
     async def _metrics(self, _: Request) -> Response:
         metrics, stats = self._reception.metrics, await self._engine.stats()
-        trouble = self._engine.trouble()
-        metrics.gauged(stats, is_ready=self.is_ready and not trouble, trouble=trouble)
+        metrics.gauged(stats, is_ready=self.is_serving(), trouble=self._engine.trouble())
         metrics.sessions.set(len(self._reception.sessions))
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 

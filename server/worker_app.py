@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -25,12 +25,12 @@ from protocol.errors import CutwireError
 from server.budgets import Budgets
 from server.data_dir import prepare_data_dir
 from server.defects import watched_defects
+from server.health import Health
 from server.loop_lag import watched_loop
 from server.machine import Machine
 from server.metrics import CONTENT_TYPE, Metrics
-from server.parts import start_part
+from server.parts import Parts
 from server.pricing import PriceTable
-from server.readiness import Readiness
 from server.settings import Settings
 from server.settlement import Settlement
 from server.start_failure import PlainStart, StartFailure
@@ -56,7 +56,7 @@ class WorkerService:
 
 def build_worker(settings: Settings, pools: Sequence[str]) -> WorkerService:
     """Wire a worker; nothing runs before the application starts."""
-    metrics = Metrics()
+    metrics, parts = Metrics(), Parts()
     store = open_store(settings.store, prepare_data_dir(settings.shared_folder))
     prices = PriceTable(settings.prices)
     budgets = Budgets(prices, settings.pictures.limit_pixels)  # kept by the gateways
@@ -75,8 +75,9 @@ def build_worker(settings: Settings, pools: Sequence[str]) -> WorkerService:
         engine,
         store,
         Machine(settings, metrics, loaded=metrics.model_loaded),
+        parts,
     )
-    readiness = Readiness(store, lambda: labour.is_ready)
+    health = Health(store, parts, lambda: labour.is_ready)
     failure = StartFailure()
 
     @contextlib.asynccontextmanager
@@ -93,9 +94,6 @@ def build_worker(settings: Settings, pools: Sequence[str]) -> WorkerService:
             failure.reason = error
             raise
 
-    async def live(_: Request) -> Response:
-        return JSONResponse({"status": "live"})
-
     async def tell_metrics(_: Request) -> Response:
         stats = await engine.stats()
         own = replace(stats, running=engine.running)
@@ -104,9 +102,8 @@ def build_worker(settings: Settings, pools: Sequence[str]) -> WorkerService:
 
     app = Starlette(
         routes=[
-            Route("/health/live", live, methods=["GET"]),
             Route("/metrics", tell_metrics, methods=["GET"]),
-            *readiness.table(),
+            *health.table(),
         ],
         lifespan=lifespan,
     )
@@ -123,18 +120,20 @@ class WorkerLabour:
         engine: JetStreamEngine,
         store: Store,
         machine: Machine,
+        parts: Parts,
     ) -> None:
         self._settings = settings
         self._broker = broker
         self._engine = engine
         self._store = store
         self._machine = machine
+        self._parts = parts
         self._is_serving = False
 
     @property
     def is_ready(self) -> bool:
         """Whether tasks are taken just now."""
-        return self._is_serving and not self._engine.trouble()
+        return self._is_serving and self._parts.are_whole and not self._engine.trouble()
 
     async def drain(self) -> None:
         """Take no more tasks, finish those in work, give back the rest."""
@@ -153,8 +152,7 @@ class WorkerLabour:
         ):
             await self._engine.open()
             worker = Worker(self._engine, runner, concurrency=self._settings.work.slot_count)
-            serving = start_part(worker.run(), "the worker")
-            serving.add_done_callback(self._stop)
+            serving = self._parts.start(worker.run(), "the worker")
             self._is_serving = True
             try:
                 yield
@@ -164,6 +162,3 @@ class WorkerLabour:
                 serving.cancel()
                 await asyncio.wait({serving})
                 await fetcher.close()
-
-    def _stop(self, _: asyncio.Task[None]) -> None:
-        self._is_serving = False

@@ -185,10 +185,12 @@ def _operation() -> dict[str, Any]:
     document = _content({"type": "object"})
     page = {"text/html": {"schema": {"type": "string"}}}
     plain = {"text/plain": {"schema": {"type": "string"}}}
+    live = _get("getLive", "Whether the process is whole", state)
+    live["get"]["responses"]["503"] = _response("A part of it crashed: start it again.", state)
     ready = _get("getReady", "Whether work is taken", state)
     ready["get"]["responses"]["503"] = _response("Not yet, or no more.", state)
     return {
-        "/health/live": _get("getLive", "Whether the process runs", state),
+        "/health/live": live,
         "/health/ready": ready,
         "/metrics": _get("getMetrics", "Figures for Prometheus", plain),
         "/docs/errors": _get("getErrors", "Every error code and its meaning", page),

@@ -1,15 +1,16 @@
-"""A service whose worker has stopped is not ready: nobody would do what it took."""
+"""A service whose worker has crashed is whole no more: nobody would do what it took."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, cast
 
 from inference.stores import StoreSettings, open_store
 from server.labour import Labour
+from server.parts import Parts
 from server.settings import Settings
 
 
@@ -42,33 +43,30 @@ class IdleMachine:
 
 
 class Routes:
-    """Tells when it is no longer ready."""
-
-    def __init__(self) -> None:
-        self.stopped = asyncio.Event()
-        self._is_ready = False
-
-    @property
-    def is_ready(self) -> bool:
-        return self._is_ready
-
-    @is_ready.setter
-    def is_ready(self, is_ready: bool) -> None:
-        self._is_ready = is_ready
-        if not is_ready:
-            self.stopped.set()
+    is_ready = False
 
 
-async def test_service_whose_worker_stopped_is_not_ready(tmp_path: Path) -> None:
-    engine, routes = BrokenEngine(), Routes()
-    parts: tuple[Any, ...] = (
+class KeptParts(Parts):
+    """Keeps what it started last."""
+
+    started: asyncio.Task[None]
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        self.started = super().start(work, name)
+        return self.started
+
+
+async def test_service_whose_worker_crashed_is_not_whole(tmp_path: Path) -> None:
+    engine, routes, parts = BrokenEngine(), Routes(), KeptParts()
+    given: tuple[Any, ...] = (
         Settings(),
         open_store(StoreSettings(), tmp_path),
         engine,
         IdleMachine(),
     )
-    async with Labour(*parts).running(cast("Any", routes), cast("Any", None)):
+    async with Labour(*given).running(cast("Any", routes), cast("Any", None), parts):
         assert routes.is_ready
+        assert parts.are_whole
         engine.gate.set()
-        async with asyncio.timeout(10):
-            await routes.stopped.wait()
+        await asyncio.wait({parts.started})
+        assert not parts.are_whole
