@@ -4,6 +4,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+RUN := $(VENV)/.run
 
 # 3.11 first: the version that the tests run on every day.
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -14,6 +15,8 @@ UV := $(shell command -v uv 2>/dev/null)
 # Where there is an NVIDIA driver, its libraries are installed too.
 HAS_NVIDIA := $(wildcard /proc/driver/nvidia/version)$(shell nvidia-smi -L 2>/dev/null)
 LOCK ?= $(if $(strip $(HAS_NVIDIA)),requirements-cuda.lock,requirements.lock)
+# What only runs needs a third of it.
+RUN_LOCK ?= $(if $(strip $(HAS_NVIDIA)),requirements-cuda.lock,requirements-run.lock)
 
 PATHS := server inference protocol tests benchmarks docs deploy
 
@@ -32,11 +35,11 @@ help: ## list the targets
 setup: $(READY) ## build .venv with everything that is locked
 
 .PHONY: demo
-demo: $(READY) ## run every task on sample photographs, or IMAGE=mine.jpg, to demo-out/
+demo: $(RUN) ## run every task on sample photographs, or IMAGE=mine.jpg, to demo-out/
 	@$(BIN)/cutwire demo $(if $(IMAGE),"$(IMAGE)") $(ARGS)
 
 .PHONY: serve
-serve: $(READY) ## run the service; prints its URL and, once, an API key
+serve: $(RUN) ## run the service; prints its URL and, once, an API key
 	@$(BIN)/cutwire serve $(ARGS)
 
 # What the tests compare with compiles its kernels at its first import, and keeps them: not in a test.
@@ -191,6 +194,10 @@ lock: ## renew the lock files from PyPI (needs uv)
 		--python-version 3.11 --no-config --no-emit-index-url \
 		--custom-compile-command "make lock" --constraint requirements.lock --no-annotate \
 		--output-file deploy/container/build.lock -
+	@echo "hatchling>=1.27" | $(UV) pip compile --quiet --universal --generate-hashes \
+		--python-version 3.11 --no-config --no-emit-index-url \
+		--custom-compile-command "make lock" --constraint requirements.lock --no-annotate \
+		--extra demo --extra nats --output-file requirements-run.lock pyproject.toml -
 
 .PHONY: clean
 clean: ## remove .venv and everything that was made
@@ -198,22 +205,27 @@ clean: ## remove .venv and everything that was made
 		.fuzz .coverage htmlcov build dist demo-out
 	@find $(wildcard $(PATHS)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# As pip does, uv compiles modules where it is told to: else each start may compile them again.
+# Install a lock and then this program, which may have nothing but what is locked. As pip does, uv
+# compiles modules where it is told to: else each start may compile them again.
+define install
+@test -n "$(PYTHON)" || { echo "Cutwire needs Python 3.11 or newer, and none was found:" \
+	"install one, or say PYTHON=/path/to/python" >&2; exit 1; }
+@echo "Installing $(1) into $(VENV) ($(PYTHON)$(if $(UV), with uv))"
+@test -x $(BIN)/python || $(if $(UV),$(UV) venv --quiet --python "$(PYTHON)",\
+	"$(PYTHON)" -m venv) $(VENV)
+@$(INSTALLER) --require-hashes -r $(1)
+@$(INSTALLER) --no-deps --no-build-isolation -e .
+@echo "Compiling the kernels, once (about a minute)"
+@$(BIN)/python -m inference.kernels
+@$(BIN)/python -m compileall -q protocol inference server
+endef
+INSTALLER := $(if $(UV),$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python,\
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check)
+
 $(READY): pyproject.toml $(LOCK)
-	@test -n "$(PYTHON)" || { echo "Cutwire needs Python 3.11 or newer, and none was found:" \
-		"install one, or say PYTHON=/path/to/python" >&2; exit 1; }
-	@echo "Installing $(LOCK) into $(VENV) ($(PYTHON)$(if $(UV), with uv))"
-ifneq ($(UV),)
-	@test -x $(BIN)/python || $(UV) venv --quiet --python "$(PYTHON)" $(VENV)
-	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(LOCK)
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
-else
-	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-		--no-build-isolation -e .
-endif
-	@echo "Compiling the kernels, once (about a minute)"
-	@$(BIN)/python -m inference.kernels
-	@$(BIN)/python -m compileall -q protocol inference server
-	@touch $(READY)
+	$(call install,$(LOCK))
+	@touch $(RUN) $(READY)
+
+$(RUN): pyproject.toml $(RUN_LOCK)
+	$(call install,$(RUN_LOCK))
+	@touch $(RUN)

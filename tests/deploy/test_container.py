@@ -32,9 +32,10 @@ def sources() -> list[str]:
         ("deploy/container/cpu.lock", "requirements.lock"),
         ("deploy/container/cuda.lock", "requirements-cuda.lock"),
         ("deploy/container/build.lock", "requirements.lock"),
+        ("requirements-run.lock", "requirements.lock"),
     ],
 )
-def test_image_has_the_versions_that_are_tested(lock: str, tested: str) -> None:
+def test_what_runs_has_the_versions_that_are_tested(lock: str, tested: str) -> None:
     twin = {("onnxruntime", version) for name, version in pins(tested) if name == "onnxruntime-gpu"}
     assert pins(lock) - pins(tested) - twin == set()
 
