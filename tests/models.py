@@ -134,6 +134,39 @@ def greedy(size: int = 4) -> bytes:
     return _finish(graph).SerializeToString()
 
 
+def recurring(shapes: Sequence[Sequence[int]], size: int = 4) -> bytes:
+    """Return an embedded-like graph with a tensor of each shape, all of them twice, never two."""
+    nodes = [
+        helper.make_node("Cast", ["picture"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["floats"], ["level0"], keepdims=0),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array([1], np.int64), "axes"),
+        numpy_helper.from_array(np.array(1 / 255, np.float32), "scale"),
+    ]
+    last = 2 * len(shapes)
+    for number, shape in enumerate([*shapes, *shapes]):
+        constants.append(numpy_helper.from_array(np.array(shape, np.int64), f"shape{number}"))
+        nodes += [
+            helper.make_node("Expand", [f"level{number}", f"shape{number}"], [f"wide{number}"]),
+            helper.make_node("ReduceMax", [f"wide{number}"], [f"level{number + 1}"], keepdims=0),
+        ]
+    nodes += [
+        helper.make_node("Max", ["floats", f"level{last}"], ["lit"]),
+        helper.make_node("Transpose", ["lit"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("ReduceMean", ["planes", "axes"], ["grey"], keepdims=1),
+        helper.make_node("Mul", ["grey", "scale"], ["alpha"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "recurring",
+        [_value("picture", TensorProto.UINT8, ["N", size, size, 3])],
+        [_value("alpha", TensorProto.FLOAT, ["N", 1, size, size])],
+        constants,
+    )
+    return _finish(graph).SerializeToString()
+
+
 def write_packaged(folder: Path, content: bytes, name: str = "embedded") -> Path:
     """Write a model and its checksum as the package carries them; return the model's path."""
     path = folder / f"{name}.onnx"
