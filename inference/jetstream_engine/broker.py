@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,13 +11,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from inference.jetstream_engine.dialling import TRY_S, connection_options, hang_up
-from inference.jetstream_engine.messages import SILENT, Message, from_api, from_direct_get
+from inference.jetstream_engine.messages import PUB_ACK, SILENT, Message, from_api, from_direct_get
 from inference.jetstream_engine.requests import Requests
 from inference.jetstream_engine.settings import NatsSettings
 from protocol.errors import StorageUnavailable
@@ -155,18 +155,18 @@ class Broker:
         subject: str,
         data: bytes = b"",
         headers: dict[str, str] | None = None,
-        limit_s: float = TRY_S,
     ) -> Msg:
         """Send a request and return its answer; tried once."""
         try:
-            return await self._requests.ask(subject, data, headers, limit_s)
+            return await self._requests.ask(subject, data, headers)
         except (NatsError, OSError, TimeoutError) as exc:
             raise _unreachable(exc) from exc
 
     async def call(self, what: str, request: Any = None) -> dict[str, Any]:
         """Make a call of the JetStream API; raises Refusal where it says no."""
-        data = b"" if request is None else json.dumps(request).encode()
-        answer: dict[str, Any] = json.loads((await self.ask(f"$JS.API.{what}", data)).data)
+        data = b"" if request is None else msgspec.json.encode(request)
+        said = (await self.ask(f"$JS.API.{what}", data)).data
+        answer: dict[str, Any] = msgspec.json.decode(said)
         if "error" in answer:
             raise Refusal(answer["error"])
         return answer
@@ -198,10 +198,10 @@ class Broker:
             sent["Nats-Msg-Id"] = message_id
         if last_seq is not None:
             sent["Nats-Expected-Last-Subject-Sequence"] = str(last_seq)
-        answer = json.loads((await self.ask(subject, data, sent or None)).data)
-        if "error" in answer:
-            raise Refusal(answer["error"])
-        return Stored(answer["seq"], answer.get("duplicate", False))
+        answer = PUB_ACK.decode((await self.ask(subject, data, sent or None)).data)
+        if answer.error:
+            raise Refusal(answer.error)
+        return Stored(answer.seq, answer.duplicate)
 
     async def store_within(
         self,
@@ -253,7 +253,7 @@ class Broker:
         """Read the first message of a subject after a sequence number; any replica may answer."""
         request = {"seq": seq + 1, "next_by_subj": subject}
         return from_direct_get(
-            await self.ask(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode())
+            await self.ask(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(request))
         )
 
     async def at(self, stream: str, seq: int) -> Message | None:

@@ -1,12 +1,13 @@
-"""Stored messages, as the broker's two ways of reading give them."""
+"""Messages and the streams: what the broker says when one is stored, and when it is read."""
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from nats.aio.msg import Msg
 
 from protocol.errors import StorageUnavailable
@@ -25,6 +26,17 @@ class Message:
     headers: dict[str, str]
     time: str
     """RFC 3339, by the broker's clock."""
+
+
+class PubAck(msgspec.Struct, frozen=True):
+    """What the broker answers to a message for a stream."""
+
+    seq: int = 0
+    duplicate: bool = False
+    error: dict[str, Any] = {}
+
+
+PUB_ACK: Final = msgspec.json.Decoder(PubAck)
 
 
 def from_direct_get(answer: Msg) -> Message | None:

@@ -15,6 +15,7 @@ from inference.jetstream_engine.broker import STORE_FAILED, Broker, Refusal, Sto
 from inference.jetstream_engine.health import SILENCE_S, Pulse
 from inference.jetstream_engine.jobs import Jobs, Waiting
 from inference.jetstream_engine.outstanding import Outstanding
+from inference.jetstream_engine.requests import together
 from protocol.decoding import repeated_task_error
 from protocol.errors import CutwireError, Overloaded, RateLimited, ShuttingDown, StorageUnavailable
 from protocol.jobs import Job
@@ -61,10 +62,9 @@ class Publisher:
             await asyncio.wait(self._busy)
 
     async def _submit(self, jobs: Sequence[Job]) -> list[Accepted | Refused]:
-        have_ended = await asyncio.gather(*(self._has_ended(job) for job in jobs))
+        have_ended = await together([self._has_ended(job) for job in jobs])
         # Begun in their order, so that the queue has them in it.
-        submissions = map(self._submit_one, jobs, have_ended)
-        return await asyncio.gather(*submissions)
+        return await together([*map(self._submit_one, jobs, have_ended)])
 
     async def _submit_one(self, job: Job, has_ended: bool) -> Accepted | Refused:
         try:

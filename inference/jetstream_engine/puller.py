@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -64,23 +64,27 @@ class Puller:
 
     async def ask(self) -> None:
         """Ask for what there is room for, unless about that much is on its way."""
-        if self._subscription is None or not self._broker.is_connected:
+        want = self.wanted()
+        if want <= 0:
             return
-        if self._asked and time.monotonic() - self._heard_at > SILENCE_S:
-            self._asked = 0
-        room = self._room()
-        if room <= 0 or self._asked > room // 2:
-            return
-        want = room - self._asked
         if not self._asked:
             self._heard_at = time.monotonic()
-        self._asked = room
+        self._asked += want
         request = {
             "batch": want,
             "expires": int(EXPIRES_S * 1e9),
             "idle_heartbeat": int(HEARTBEAT_S * 1e9),
         }
-        await self._broker.tell(self._subject, json.dumps(request).encode(), self._inbox)
+        await self._broker.tell(self._subject, msgspec.json.encode(request), self._inbox)
+
+    def wanted(self) -> int:
+        """How many to ask for now."""
+        if self._subscription is None or not self._broker.is_connected:
+            return 0
+        if self._asked and time.monotonic() - self._heard_at > SILENCE_S:
+            self._asked = 0
+        room = self._room()
+        return 0 if self._asked > room // 2 else room - self._asked
 
     async def _on_message(self, message: Msg) -> None:
         self._heard_at = time.monotonic()
@@ -93,7 +97,7 @@ class Puller:
         else:  # a request is over; after a failure the next one waits for the next look
             left = (message.headers or {}).get("Nats-Pending-Messages")
             self._asked = max(0, self._asked - int(left)) if left else 0
-        if status in (None, EXPIRED):
+        if status in (None, EXPIRED) and self.wanted() > 0:
             await self.ask()
 
 
@@ -104,6 +108,7 @@ class Pullers:
         self._pullers: list[Puller] = []
         self._has_room = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
+        self._looking: asyncio.TimerHandle | None = None
         broker.on_return(self._look_at_once)
 
     async def add(self, puller: Puller) -> None:
@@ -113,6 +118,7 @@ class Pullers:
             await puller.start()
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
+            self._look()
 
     def wake(self) -> None:
         """Have all ask soon: there is room again."""
@@ -122,18 +128,22 @@ class Pullers:
         """Ask no more."""
         if self._keeping is not None:
             self._keeping.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
         for puller in self._pullers:
             await puller.stop()
         self._pullers.clear()
 
     async def _keep(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
-                    await self._has_room.wait()
+            await self._has_room.wait()
             self._has_room.clear()
-            for puller in list(self._pullers):
+            for puller in [puller for puller in self._pullers if puller.wanted() > 0]:
                 await puller.ask()
+
+    def _look(self) -> None:
+        self.wake()
+        self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     async def _look_at_once(self) -> None:
         self.wake()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable
 
 from nats.aio.msg import Msg
@@ -25,6 +25,9 @@ from protocol.jobs import Outcome
 
 POLLED = "Cutwire-Polled"
 """The header of a result that is there because somebody asked for it with getResponse."""
+
+SEQUENCE, BEFORE = "Nats-Sequence", "Nats-Last-Sequence"
+"""Headers of a live result: its number, and that of the one before it in its stream."""
 
 FIRST_LOOKS_S = (0.05, 0.25)
 """A replica may lag behind when a stream is attached to."""
@@ -113,7 +116,8 @@ class _Reading:
         self.stream = stream
         self._broker = broker
         self._seq = seq
-        self._live: asyncio.Queue[Msg] = asyncio.Queue()
+        self._live: deque[Msg] = deque()
+        self._has_live = asyncio.Event()
         self._subscription: Subscription | None = None
 
     async def attach(self) -> None:
@@ -127,32 +131,53 @@ class _Reading:
                 await self._subscription.unsubscribe()
 
     async def stored(self) -> AsyncGenerator[Result]:
-        """Yield what the store has beyond our place; what it cannot say now comes later."""
+        """Yield what the store has beyond our place, until live results go on from there.
+
+        What it cannot say now comes later.
+        """
         subject = names.result_subject(self.stream)
         with contextlib.suppress(StorageUnavailable):
-            while found := await self._broker.after(names.RESULTS, subject, self._seq):
+            # A request for each of them would never catch up with a busy stream.
+            while not self._goes_on_live():
+                found = await self._broker.after(names.RESULTS, subject, self._seq)
+                if found is None:
+                    return
                 self._seq = found.seq
                 yield _result(found.seq, found.data, found.headers)
 
     async def live(self, quiet_s: float) -> AsyncGenerator[Result]:
         """Yield live results until it is quiet for so long, or one was missed."""
-        while True:
-            try:
-                async with asyncio.timeout(quiet_s):
-                    message = await self._live.get()
-            except TimeoutError:
-                return
+        while await self._is_told(quiet_s):
+            message = self._live.popleft()
             headers = message.headers or {}
-            seq = int(headers["Nats-Sequence"])
+            seq = int(headers[SEQUENCE])
             if seq <= self._seq:
                 continue
-            if int(headers["Nats-Last-Sequence"]) > self._seq:
+            if int(headers[BEFORE]) > self._seq:
                 return
             self._seq = seq
             yield _result(seq, message.data, headers)
 
+    def _goes_on_live(self) -> bool:
+        """Drop live results that were read; tell whether the first of the others is the next."""
+        while self._live:
+            headers = self._live[0].headers or {}
+            if int(headers[SEQUENCE]) > self._seq:
+                return int(headers[BEFORE]) <= self._seq
+            self._live.popleft()
+        return False
+
+    async def _is_told(self, quiet_s: float) -> bool:
+        if not self._live:
+            self._has_live.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(quiet_s):
+                    await self._has_live.wait()
+        return bool(self._live)
+
     async def _told(self, message: Msg) -> None:
-        self._live.put_nowait(message)
+        self._live.append(message)
+        self._has_live.set()
 
 
 def _result(seq: int, data: bytes, headers: dict[str, str]) -> Result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 
@@ -12,8 +11,9 @@ from inference.engine import Settles
 from inference.jetstream_engine import names
 from inference.jetstream_engine.broker import Broker, Refusal
 from inference.jetstream_engine.jobs import Jobs, encode_outcome
+from inference.jetstream_engine.requests import together
 from protocol.errors import StorageUnavailable
-from protocol.jobs import Outcome
+from protocol.jobs import Job, Outcome
 from protocol.tasks import PictureTask
 
 _log = logging.getLogger(__name__)
@@ -49,22 +49,17 @@ class Settling:
 
     async def tell(self, outcome: Outcome) -> None:
         """Deliver an outcome that is written down, and have it charged."""
-        await asyncio.gather(self._deliver(outcome), self._charge(outcome))
-
-    async def _deliver(self, outcome: Outcome) -> None:
-        if outcome.job.reply_to:
-            subject = names.result_subject(outcome.job.reply_to)
-            await self._store(subject, outcome, "r")
-
-    async def _charge(self, outcome: Outcome) -> None:
+        job, data = outcome.job, encode_outcome(outcome)
+        told = []
+        if job.reply_to:
+            told.append(self._store(names.result_subject(job.reply_to), data, job, "r"))
         if outcome.product is not None or _has_callbacks(outcome):
-            await self._store(names.usage_subject(outcome.job.tenant), outcome, "u")
+            told.append(self._store(names.usage_subject(job.tenant), data, job, "u"))
+        await together(told)
 
-    async def _store(self, subject: str, outcome: Outcome, what: str) -> None:
+    async def _store(self, subject: str, data: bytes, job: Job, what: str) -> None:
         try:
-            stored = await self._broker.store(
-                subject, encode_outcome(outcome), message_id=names.message_id(outcome.job, what)
-            )
+            stored = await self._broker.store(subject, data, message_id=names.message_id(job, what))
         except Refusal as refusal:
             raise StorageUnavailable(
                 "The service's message broker is full; try again later.", detail=str(refusal)

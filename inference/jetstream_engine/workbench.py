@@ -132,7 +132,7 @@ class Workbench:
         self._cancelled.update(dict.fromkeys(wanted, now + REMEMBER_CANCELLED_S))
         dropped = [job.id for job in self._lines.remove(lambda job: job.id in wanted)]
         for job_id in dropped:
-            self._credit.give_back(self._held[job_id].lane)
+            self._free(self._held[job_id])
             self._leave(self._held[job_id])
         return running, dropped
 
@@ -202,11 +202,11 @@ class Workbench:
         try:
             verdict = await self._tries.judge(held)
         except StorageUnavailable:
-            self._credit.give_back(held.lane)
+            self._free(held)
             await self.give_back(held, RETRY_S)
             return
         if verdict == "ended":
-            self._credit.give_back(held.lane)
+            self._free(held)
             await acknowledge(self._broker, held)
             self._leave(held)
         elif self._held.get(held.job.id) is held:  # else it was cancelled meanwhile
@@ -219,15 +219,18 @@ class Workbench:
 
     def _take(self, held: Held) -> Held:
         self._running.add(held.job.id)
-        self._credit.give_back(held.lane)
         self._idle.clear()
-        self._pullers.wake()
+        self._free(held)
         return held
+
+    def _free(self, held: Held) -> None:
+        """Let another task wait in the place of one that waits no longer."""
+        self._credit.give_back(held.lane)
+        self._pullers.wake()
 
     def _leave(self, held: Held) -> None:
         self._held.pop(held.job.id, None)
         self._heartbeat.drop(held.job.id)
-        self._pullers.wake()
         if held.job.id not in self._running:
             return
         self._running.remove(held.job.id)
