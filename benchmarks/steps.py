@@ -17,6 +17,7 @@ from PIL import Image
 from benchmarks.harness import photograph
 from benchmarks.timing import Work, machine, print_table, time_in_turn, write
 from inference.coding import PictureLimits, decode
+from inference.kernels.resizing import resize
 from inference.picture import Picture
 from inference.steps.compose import cut_out
 from inference.steps.matting import estimate_alpha
@@ -55,7 +56,8 @@ def ways(rgb: NDArray[np.uint8]) -> dict[str, dict[str, Work]]:
 
     small = make_small_alpha()
     alpha = upsample_alpha(small, rgb)
-    grey = Image.fromarray(np.rint(small * 255).astype(np.uint8))
+    small_mask = np.rint(small * 255).astype(np.uint8)
+    grey = Image.fromarray(small_mask)
     picture, image, mask = Picture(rgb), Image.fromarray(rgb), Image.fromarray(alpha)
     nothing = Image.new("RGBA", image.size, 0)
     lanczos, side = Image.Resampling.LANCZOS, (NETWORK_SIDE, NETWORK_SIDE)
@@ -81,6 +83,14 @@ def ways(rgb: NDArray[np.uint8]) -> dict[str, dict[str, Work]]:
         "mask": {
             "ours": lambda: upsample_alpha(small, rgb),
             "lanczos": lambda: np.asarray(grey.resize(image.size, lanczos)),
+        },
+        "rembg input": {
+            "ours": lambda: resize(rgb, *side, "lanczos"),
+            "pillow": lambda: np.asarray(Image.fromarray(rgb).resize(side, lanczos)),
+        },
+        "rembg mask": {
+            "ours": lambda: resize(small_mask, *image.size, "lanczos"),
+            "pillow": lambda: np.asarray(grey.resize(image.size, lanczos)),
         },
         "cut-out": {
             "ours": lambda: cut_out(picture, alpha),

@@ -10,33 +10,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from inference.kernels.resampling import average
+from inference.kernels.resizing import resize
 from inference.models.row import Row
 from protocol.errors import InferenceFailed
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
-_FILTERS = {
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
 # Less contrast than this is no prediction: stretching it would make a subject out of noise.
 _FLAT = 1e-6
 
 
 def to_input(rgb: Bytes, row: Row) -> NDArray[Any]:
     """Return one input item for an H×W×3 picture, resized and normalised as the row says."""
-    if row.is_rembg_exact:
-        return _to_rembg_input(rgb, row)
     pixels = _resize(rgb, row)
     if row.colour == "BGR":
         pixels = pixels[:, :, ::-1]
-    item: NDArray[Any] = pixels if row.dtype == "uint8" else _normalise(pixels, row)
-    return np.ascontiguousarray(item.transpose(2, 0, 1) if row.layout == "NCHW" else item)
+    planes: NDArray[Any] = pixels.transpose(2, 0, 1)
+    if row.dtype != "uint8":
+        planes = _normalise(planes, row)
+    return np.ascontiguousarray(planes if row.layout == "NCHW" else planes.transpose(1, 2, 0))
 
 
 def to_mask(output: NDArray[Any], row: Row) -> Floats:
@@ -53,8 +48,7 @@ def to_mask(output: NDArray[Any], row: Row) -> Floats:
 
 def enlarge_as_rembg(mask: Floats, size: tuple[int, int]) -> Bytes:
     """Return the mask at the picture's (width, height), as rembg enlarges it: bytes, Lanczos."""
-    grey = Image.fromarray(np.rint(mask * 255).astype(np.uint8))
-    return np.asarray(grey.resize(size, Image.Resampling.LANCZOS))
+    return resize(np.rint(mask * 255).astype(np.uint8), *size, "lanczos")
 
 
 def to_fill_input(rgb: Bytes, hole: NDArray[np.bool_], row: Row) -> NDArray[Any]:
@@ -62,8 +56,7 @@ def to_fill_input(rgb: Bytes, hole: NDArray[np.bool_], row: Row) -> NDArray[Any]
 
     A pixel of the smaller picture belongs to the hole if any pixel under it does.
     """
-    grey = Image.fromarray(hole.astype(np.uint8) * np.uint8(255))
-    touched = np.asarray(grey.resize(_size(row), Image.Resampling.BOX)) > 0
+    touched = resize(hole.astype(np.uint8) * np.uint8(255), *_size(row), "box") > 0
     marked = touched if row.hole == "white" else ~touched
     colours = to_input(rgb, row)
     full = 255 if row.dtype == "uint8" else 1
@@ -93,33 +86,35 @@ def to_scores(output: NDArray[Any], row: Row) -> dict[str, float]:
     return dict(zip(row.labels, (float(score) for score in scores), strict=True))
 
 
-def _to_rembg_input(rgb: Bytes, row: Row) -> Floats:
-    small = np.array(Image.fromarray(rgb).resize(_size(row), Image.Resampling.LANCZOS))
-    scaled = small / max(np.max(small), 1e-6)
-    item = np.zeros(scaled.shape)
-    for channel in range(3):
-        item[:, :, channel] = (scaled[:, :, channel] - row.mean[channel]) / row.deviation[channel]
-    return np.ascontiguousarray(item.transpose(2, 0, 1).astype(np.float32))
-
-
 def _resize(rgb: Bytes, row: Row) -> Bytes:
-    width, height = size = _size(row)
+    width, height = _size(row)
+    how = "lanczos" if row.is_rembg_exact else row.resize
+    if how != "area":
+        return resize(rgb, width, height, how)
+    if width > rgb.shape[1] or height > rgb.shape[0]:
+        return resize(rgb, width, height, "bilinear")
     if rgb.shape[:2] == (height, width):
         return rgb
-    is_smaller = width <= rgb.shape[1] and height <= rgb.shape[0]
-    if row.resize == "area" and is_smaller:
-        return average(np.ascontiguousarray(rgb), width, height)
-    how = _FILTERS["bilinear" if row.resize == "area" else row.resize]
-    return np.asarray(Image.fromarray(rgb).resize(size, how))
+    return average(np.ascontiguousarray(rgb), width, height)
 
 
-def _normalise(pixels: Bytes, row: Row) -> Floats:
-    whole = {"none": 1.0, "255": 255.0, "maximum": max(float(pixels.max()), 1e-6)}[row.scaling]
-    gain = (1.0 / (whole * np.array(row.deviation))).astype(np.float32)
-    shift = (np.array(row.mean) / np.array(row.deviation)).astype(np.float32)
-    normal = pixels * gain
-    normal -= shift
+def _normalise(planes: Bytes, row: Row) -> Floats:
+    """Look up what the network takes for each byte: there are but 256 of them."""
+    normal = np.empty(planes.shape, np.float32)
+    for plane, numbers, into in zip(planes, _numbers(planes, row), normal, strict=True):
+        np.take(numbers, plane, out=into, mode="clip")
     return normal
+
+
+def _numbers(planes: Bytes, row: Row) -> Floats:
+    """Return 3×256: what the network takes for each byte of each band."""
+    levels, bright = np.arange(256, dtype=np.uint8), max(float(planes.max()), 1e-6)
+    mean, deviation = np.array(row.mean)[:, np.newaxis], np.array(row.deviation)[:, np.newaxis]
+    if row.is_rembg_exact:  # in double precision and rembg's order, the same to the last bit
+        return np.asarray((levels / bright - mean) / deviation, np.float32)
+    whole = {"none": 1.0, "255": 255.0, "maximum": bright}[row.scaling]
+    gain, shift = np.float32(1.0 / (whole * deviation)), np.float32(mean / deviation)
+    return np.asarray(levels * gain - shift, np.float32)
 
 
 def _size(row: Row) -> tuple[int, int]:

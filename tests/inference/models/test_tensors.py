@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from inference.models.row import IMAGENET_DEVIATION, IMAGENET_MEAN, Row
 from inference.models.tensors import (
@@ -61,6 +62,31 @@ def test_pixels_are_scaled_then_normalised(scaling: str, whole: float) -> None:
     wanted = (rgb / whole - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_DEVIATION)
     assert item.dtype == np.float32
     np.testing.assert_allclose(item, wanted.transpose(2, 0, 1), rtol=2e-6, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_mean_and_deviation_are_those_of_the_networks_own_order(layout: str) -> None:
+    rgb = photo()
+    fields = {"mean": (0.1, 0.2, 0.3), "deviation": (0.5, 0.6, 0.7)}
+
+    item = to_input(rgb, row(colour="BGR", layout=layout, **fields))
+
+    wanted = (rgb[:, :, ::-1] / 255 - (0.1, 0.2, 0.3)) / (0.5, 0.6, 0.7)
+    wanted = wanted.transpose(2, 0, 1) if layout == "NCHW" else wanted
+    assert item.flags.c_contiguous
+    np.testing.assert_allclose(item, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(SIDE, SIDE), (5, 3)])
+def test_rembgs_numbers_are_its_own_to_the_last_bit(size: tuple[int, int]) -> None:
+    rgb = photo(9, 7)
+    fields = {"mean": IMAGENET_MEAN, "deviation": IMAGENET_DEVIATION}
+
+    item = to_input(rgb, row(size=size, is_rembg_exact=True, **fields))
+
+    small = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
+    wanted = (small / small.max() - IMAGENET_MEAN) / IMAGENET_DEVIATION
+    np.testing.assert_array_equal(item, wanted.transpose(2, 0, 1).astype(np.float32))
 
 
 def test_black_picture_divides_by_no_zero() -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from inference.steps.resize import average_rgb, resize_mask, resize_plane, resize_rgb, shrink
+from inference.steps.resize import average_rgb, resize_mask, resize_plane, resize_rgb
 
 
 @pytest.mark.parametrize("size", [(2, 2), (2, 3), (1, 4), (5, 3), (6, 4), (9, 9), (3, 9)])
@@ -40,14 +39,3 @@ def test_enlarging_does_not_ring() -> None:
 def test_a_plane_of_floats_keeps_its_fractions() -> None:
     plane = np.full((4, 4), 0.123, np.float32)
     assert np.allclose(resize_plane(plane, 9, 7), 0.123)
-
-
-def test_blocks_are_averaged_and_the_last_ones_may_be_narrower() -> None:
-    row = np.array([[0, 10, 20, 30, 90]] * 3, np.uint8)
-    assert shrink(row, 2, 2).tolist() == [[5, 25, 90], [5, 25, 90]]
-
-
-def test_strips_of_a_large_picture_meet_without_a_seam() -> None:
-    rgb = np.random.default_rng(3).integers(0, 256, (2000, 301, 3), np.uint8)
-    whole = np.asarray(Image.fromarray(rgb).reduce((3, 2)))
-    assert (shrink(rgb, 3, 2) == whole).all()
