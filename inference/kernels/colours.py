@@ -11,30 +11,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.kernel import byte, integer, kernel, part, reads, real, word, writes
+from inference.kernels.composing import UNIT, is_soft
+from inference.kernels.kernel import byte, count, integer, kernel, part, reads, real, word, writes
 from inference.kernels.resampling import repeat_ends
 
 Bytes = NDArray[np.uint8]
 Cells = NDArray[np.float32]
 Words = NDArray[np.uint16]
+Counts = NDArray[np.uint32]
+Four = tuple[np.float32, np.float32, np.float32, np.float32]
 
+_NEAR, _FAR = np.float32(0.75), np.float32(0.25)
+_1, _2, _3 = np.uintp(1), np.uintp(2), np.uintp(3)
 _PULL = np.float32(0.1)  # of the larger block's colours, where 1 is that of a pixel's own
-
-
-@part
-def _keep_moments(cell: Cells, red: int, green: int, blue: int, share: int, pixels: int) -> None:
-    unit = np.float32(1 / pixels)
-    front = np.float32(share) * unit * np.float32(1 / 255)
-    back = np.float32(1) - front
-    cell[0], cell[1], cell[2] = (
-        np.float32(red) * unit,
-        np.float32(green) * unit,
-        np.float32(blue) * unit,
-    )
-    for band in range(3):
-        cell[4 + band] = cell[band] * back
-        cell[band] *= front
-    cell[3], cell[7] = front * front, front * back
 
 
 @part
@@ -48,6 +37,24 @@ def _in_bytes(value: np.float32) -> np.float32:
     return min(max(value, np.float32(0)), np.float32(255))
 
 
+def find_soft(alpha: Bytes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows and the columns of an H×W alpha where some pixel is 1..254."""
+    rows, columns = np.empty(alpha.shape[0], np.uint8), np.zeros(alpha.shape[1], np.uint8)
+    _find_soft(alpha, rows, columns)
+    return np.flatnonzero(rows), np.flatnonzero(columns)
+
+
+@kernel(reads(byte, 2), writes(byte, 1), writes(byte, 1))
+def _find_soft(alpha: Bytes, rows: Bytes, columns: Bytes) -> None:
+    for y in range(len(rows)):
+        shares, some = alpha[y], np.uint8(0)
+        for x in range(len(columns)):
+            found = np.uint8(is_soft(shares[x]))
+            columns[x] |= found
+            some |= found
+        rows[y] = some
+
+
 def measure_blocks(
     rgb: Bytes, alpha: Bytes, top: int, bottom: int, left: int, right: int, blocks: int
 ) -> Cells:
@@ -58,15 +65,35 @@ def measure_blocks(
     width = right - left
     result = np.empty((-(-(bottom - top) // blocks), -(-width // blocks), 8), np.float32)
     sums = np.empty(width * 3, np.uint16), np.empty(width, np.uint16)
+    totals = np.zeros(width * 4 + 4, np.uint32)
     lines = rgb.reshape(len(rgb), -1)
-    _measure_blocks(lines, alpha, top, bottom, left, right, blocks, *sums, result)
+    _measure_blocks(lines, alpha, top, bottom, left, right, blocks, *sums, totals, result)
     return result
+
+
+@part
+def _add_up(colours: Words, opacity: Words, totals: Counts) -> None:
+    """Write for each pixel the sums of all before it: four a pixel, the last of alpha."""
+    red, green, blue, share = np.uint32(0), np.uint32(0), np.uint32(0), np.uint32(0)
+    for x in range(len(opacity)):
+        red += colours[3 * x]
+        green += colours[3 * x + 1]
+        blue += colours[3 * x + 2]
+        share += opacity[x]
+        totals[4 * x + 4], totals[4 * x + 5], totals[4 * x + 6] = red, green, blue
+        totals[4 * x + 7] = share
+
+
+@part
+def _mean(totals: Counts, begin: int, end: int, band: int, unit: np.float32) -> np.float32:
+    first, last = totals[np.uintp(4 * begin + band)], totals[np.uintp(4 * end + band)]
+    return np.float32(np.uint32(last - first)) * unit
 
 
 @kernel(
     *[reads(byte, 2)] * 2,
     *[integer] * 5,
-    *(writes(word, 1), writes(word, 1), writes(real, 3)),
+    *(writes(word, 1), writes(word, 1), writes(count, 1), writes(real, 3)),
 )
 def _measure_blocks(
     lines: Bytes,
@@ -78,6 +105,7 @@ def _measure_blocks(
     blocks: int,
     colours: Words,
     opacity: Words,
+    totals: Counts,
     result: Cells,
 ) -> None:
     tall, wide, _ = result.shape
@@ -92,17 +120,19 @@ def _measure_blocks(
                 colours[x] += line[x]
             for x in range(width):
                 opacity[x] += shares[x]
+        _add_up(colours, opacity, totals)
         for column in range(wide):
             begin, end = column * blocks, min(width, (column + 1) * blocks)
-            red, green, blue, share = 0, 0, 0, 0
-            for x in range(begin, end):
-                red += colours[3 * x]
-                green += colours[3 * x + 1]
-                blue += colours[3 * x + 2]
-                share += opacity[x]
-            _keep_moments(
-                result[row, column], red, green, blue, share, (end - begin) * (last - first)
-            )
+            unit = np.float32(1) / np.float32((end - begin) * (last - first))
+            front = _mean(totals, begin, end, 3, unit) * UNIT
+            back = np.float32(1) - front
+            red = _mean(totals, begin, end, 0, unit)
+            green = _mean(totals, begin, end, 1, unit)
+            blue = _mean(totals, begin, end, 2, unit)
+            cell = result[row, column]
+            cell[0], cell[1], cell[2] = red * front, green * front, blue * front
+            cell[4], cell[5], cell[6] = red * back, green * back, blue * back
+            cell[3], cell[7] = front * front, front * back
 
 
 def halve(moments: Cells) -> Cells:
@@ -113,6 +143,12 @@ def halve(moments: Cells) -> Cells:
     return result
 
 
+@part
+def _mean_of_four(upper: Cells, lower: Cells, left: int, right: int, slot: int) -> np.float32:
+    total = upper[left, slot] + upper[right, slot]
+    return np.float32((total + (lower[left, slot] + lower[right, slot])) * np.float32(0.25))
+
+
 @kernel(reads(real, 3), writes(real, 3))
 def _halve(moments: Cells, result: Cells) -> None:
     tall, wide, _ = moments.shape
@@ -120,46 +156,72 @@ def _halve(moments: Cells, result: Cells) -> None:
         upper, lower = moments[2 * row], moments[min(2 * row + 1, tall - 1)]
         for column in range(result.shape[1]):
             left, right = 2 * column, min(2 * column + 1, wide - 1)
-            for slot in range(8):
-                total = upper[left, slot] + upper[right, slot]
-                total += lower[left, slot] + lower[right, slot]
-                result[row, column, slot] = total * np.float32(0.25)
+            cell = result[row, column]
+            for half in (0, 4):
+                cell[half], cell[half + 1], cell[half + 2], cell[half + 3] = (
+                    _mean_of_four(upper, lower, left, right, half),
+                    _mean_of_four(upper, lower, left, right, half + 1),
+                    _mean_of_four(upper, lower, left, right, half + 2),
+                    _mean_of_four(upper, lower, left, right, half + 3),
+                )
 
 
 def separate(moments: Cells, larger: Cells) -> Cells:
-    """Return h×w×8, foreground and background colour in 0..255, drawn to blocks twice as large.
+    """Turn h×w×8 moments to foreground and background colours in 0..255, and return them.
 
-    A 2×2 system in every band; the sum of the three moments of alpha is 1.
+    They are drawn to those of blocks twice as large. A 2×2 system in every band; the sum of the
+    three moments of alpha is 1.
     """
-    result = np.empty_like(moments)
-    _separate(moments, larger, np.empty((larger.shape[1] + 2, 8), np.float32), result)
-    return result
+    line = np.empty((larger.shape[1] + 2) * 8, np.float32)
+    _separate(moments, larger.reshape(len(larger), -1), line)
+    return moments
 
 
-@kernel(reads(real, 3), reads(real, 3), writes(real, 2), writes(real, 3))
-def _separate(moments: Cells, larger: Cells, line: Cells, result: Cells) -> None:
-    tall, wide, _ = moments.shape
+@part
+def _pull(cell: Cells, first: int, line: Cells, close: int, beside: int) -> Four:
+    """Add to half a cell what its larger block and the one beside that say.
+
+    All four are read before any is written, so that they are done at once.
+    """
+    near, far = np.uintp(close + first), np.uintp(beside + first)
+    return (
+        cell[first] + (line[near] * _NEAR + line[far] * _FAR),
+        cell[first + 1] + (line[near + _1] * _NEAR + line[far + _1] * _FAR),
+        cell[first + 2] + (line[near + _2] * _NEAR + line[far + _2] * _FAR),
+        cell[first + 3] + (line[near + _3] * _NEAR + line[far + _3] * _FAR),
+    )
+
+
+@part
+def _solve(one: Four, other: Four, own: np.float32, mixed: np.float32, scale: np.float32) -> Four:
+    return (
+        _in_bytes((one[0] * own - other[0] * mixed) * scale),
+        _in_bytes((one[1] * own - other[1] * mixed) * scale),
+        _in_bytes((one[2] * own - other[2] * mixed) * scale),
+        _in_bytes((one[3] * own - other[3] * mixed) * scale),
+    )
+
+
+@kernel(writes(real, 3), reads(real, 2), writes(real, 1))
+def _separate(cells: Cells, larger: Cells, line: Cells) -> None:
+    tall, wide, _ = cells.shape
     for row in range(tall):
-        near, far = larger[row // 2], larger[_beside(row, larger.shape[0])]
-        for column in range(larger.shape[1]):
-            for slot in range(8):
-                line[column + 1, slot] = (
-                    near[column, slot] * np.float32(0.75) + far[column, slot] * np.float32(0.25)
-                ) * _PULL
-        repeat_ends(line)
+        near, far = larger[row // 2], larger[_beside(row, len(larger))]
+        inner = line[8 : 8 + len(near)]
+        for place in range(len(near)):
+            inner[place] = (near[place] * _NEAR + far[place] * _FAR) * _PULL
+        repeat_ends(line, 8)
         for column in range(wide):
-            cell, own = moments[row, column], result[row, column]
-            close, beside = line[column // 2 + 1], line[column // 2 + 2 * (column % 2)]
+            cell = cells[row, column]
+            close, beside = 8 * (column // 2 + 1), 8 * (column // 2 + 2 * (column % 2))
             front, mixed = cell[3], cell[7]
             rest = np.float32(1) - front - np.float32(2) * mixed + _PULL
             front += _PULL
             scale = np.float32(1) / (front * rest - mixed * mixed)
-            for band in range(4):
-                ahead = cell[band] + (
-                    close[band] * np.float32(0.75) + beside[band] * np.float32(0.25)
-                )
-                behind = cell[4 + band] + (
-                    close[4 + band] * np.float32(0.75) + beside[4 + band] * np.float32(0.25)
-                )
-                own[band] = _in_bytes((ahead * rest - behind * mixed) * scale)
-                own[4 + band] = _in_bytes((behind * front - ahead * mixed) * scale)
+            ahead, behind = _pull(cell, 0, line, close, beside), _pull(cell, 4, line, close, beside)
+            ahead, behind = (
+                _solve(ahead, behind, rest, mixed, scale),
+                _solve(behind, ahead, front, mixed, scale),
+            )
+            cell[0], cell[1], cell[2], cell[3] = ahead
+            cell[4], cell[5], cell[6], cell[7] = behind

@@ -28,6 +28,7 @@ from inference.kernels import kernel as declared
 from inference.kernels.library import LIBRARY, OBJECT
 
 types: Any = numba.core.types  # its own types do not know all that they take
+settings: Any = numba.config
 _CONTRACT = {"contract"}
 _jit: Any = partial(
     numba.njit,
@@ -41,6 +42,7 @@ _jit: Any = partial(
 
 def compile_all() -> bytes:
     """Compile every kernel of this package."""
+    settings.SLP_VECTORIZE = 1  # the bands of a pixel at once, as clang -O2 does
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     name, features = _processor()

@@ -6,190 +6,206 @@ at full size (He and Sun 2015).
 
 from __future__ import annotations
 
-from math import ceil
-
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.kernel import byte, kernel, part, reads, real, spot, writes
-from inference.kernels.resampling import blend_rows
+from inference.kernels.kernel import byte, count, kernel, part, reads, real, spot, writes
+from inference.kernels.resampling import place_samples
 
 Bytes = NDArray[np.uint8]
 Reals = NDArray[np.float32]
+Places = NDArray[np.uint32]
 Spots = NDArray[np.int64]
 
 UNCERTAIN = np.uint8(128)
-_SLOTS = 16  # 13 sums in use: a whole number of registers
+_SUMS = 13  # planes: red, green, blue, alpha, and their products that a covariance needs
 
 
 @part
-def _multiply(pixel: Bytes, alpha: np.float32, slots: Reals) -> None:
-    """Write a pixel's red, green, blue and alpha, and the products that a covariance needs."""
-    red, green, blue = np.float32(pixel[0]), np.float32(pixel[1]), np.float32(pixel[2])
-    slots[0], slots[1], slots[2], slots[3] = red, green, blue, alpha
-    slots[4], slots[5], slots[6], slots[7] = red * red, red * green, red * blue, red * alpha
-    slots[8], slots[9], slots[10] = green * green, green * blue, green * alpha
-    slots[11], slots[12] = blue * blue, blue * alpha
+def _multiply(pixels: Bytes, alpha: Reals, planes: Reals) -> None:
+    for x in range(len(alpha)):
+        red, green, blue = pixels[3 * x], pixels[3 * x + 1], pixels[3 * x + 2]
+        planes[0, x], planes[1, x] = np.float32(red), np.float32(green)
+        planes[2, x], planes[3, x] = np.float32(blue), alpha[x]
+    slot = 4
+    for first in range(3):
+        for second in range(first, 4):
+            one, other, product = planes[first], planes[second], planes[slot]
+            for x in range(len(alpha)):
+                product[x] = one[x] * other[x]
+            slot += 1
 
 
 @part
-def _is_wanted(where: Bytes, row: int, column: int) -> bool:
-    """Tell whether the 3×3 window around a place holds a pixel that asks for a model."""
-    height, width = where.shape
-    for y in range(max(row - 1, 0), min(row + 2, height)):
-        for x in range(max(column - 1, 0), min(column + 2, width)):
-            if where[y, x]:
-                return True
-    return False
+def _add_three(first: Reals, second: Reals, third: Reals, sums: Reals) -> None:
+    for x in range(len(sums)):
+        sums[x] = first[x] + second[x] + third[x]
 
 
 @part
-def _solve(total: Reals, epsilon: np.float32, model: Reals) -> None:
-    """Solve (cov(I) + epsilon) a = cov(I, alpha) of a 3×3 window, given its sums.
+def _solve(totals: Reals, epsilon: np.float32, models: Reals) -> None:
+    """Solve (cov(I) + epsilon) a = cov(I, alpha) of a line of 3×3 windows, given their sums.
 
     By elimination, which float32 bears where Cramer's rule does not. 81 times the covariances of
     bytes are whole numbers that float32 holds exactly.
     """
     nine, ninth, level = np.float32(9), np.float32(1 / 9), np.float32(255 * 255 * 81) * epsilon
-    red, green, blue, alpha = total[0], total[1], total[2], total[3]
-    rr, rg = nine * total[4] - red * red + level, nine * total[5] - red * green
-    rb, rp = nine * total[6] - red * blue, nine * total[7] - red * alpha
-    gg, gb = nine * total[8] - green * green + level, nine * total[9] - green * blue
-    gp = nine * total[10] - green * alpha
-    bb, bp = nine * total[11] - blue * blue + level, nine * total[12] - blue * alpha
-    first = np.float32(1) / rr
-    g_of_r, b_of_r = rg * first, rb * first
-    gg -= g_of_r * rg
-    gb -= g_of_r * rb
-    gp -= g_of_r * rp
-    second = np.float32(1) / gg
-    b_of_g = gb * second
-    bb -= b_of_r * rb + b_of_g * gb
-    of_blue = (bp - b_of_r * rp - b_of_g * gp) / bb
-    of_green = gp * second - b_of_g * of_blue
-    of_red = rp * first - g_of_r * of_green - b_of_r * of_blue
-    unit = np.float32(255)
-    model[0], model[1], model[2] = of_red * unit, of_green * unit, of_blue * unit
-    model[3] = (alpha - of_red * red - of_green * green - of_blue * blue) * ninth
+    for x in range(totals.shape[1]):
+        red, green, blue, alpha = totals[0, x], totals[1, x], totals[2, x], totals[3, x]
+        rr, rg = nine * totals[4, x] - red * red + level, nine * totals[5, x] - red * green
+        rb, rp = nine * totals[6, x] - red * blue, nine * totals[7, x] - red * alpha
+        gg, gb = nine * totals[8, x] - green * green + level, nine * totals[9, x] - green * blue
+        gp = nine * totals[10, x] - green * alpha
+        bb, bp = nine * totals[11, x] - blue * blue + level, nine * totals[12, x] - blue * alpha
+        first = np.float32(1) / rr
+        g_of_r, b_of_r = rg * first, rb * first
+        gg -= g_of_r * rg
+        gb -= g_of_r * rb
+        gp -= g_of_r * rp
+        second = np.float32(1) / gg
+        b_of_g = gb * second
+        bb -= b_of_r * rb + b_of_g * gb
+        of_blue = (bp - b_of_r * rp - b_of_g * gp) / bb
+        of_green = gp * second - b_of_g * of_blue
+        of_red = rp * first - g_of_r * of_green - b_of_r * of_blue
+        unit = np.float32(255)
+        models[0, x], models[1, x], models[2, x] = of_red * unit, of_green * unit, of_blue * unit
+        models[3, x] = (alpha - of_red * red - of_green * green - of_blue * blue) * ninth
 
 
 @part
-def _average_windows(models: Reals, mean: Reals) -> None:
-    for slot in range(4):
-        total = np.float32(0)
-        for row in range(3):
-            total += models[row, 0, slot] + models[row, 1, slot] + models[row, 2, slot]
-        mean[slot] = total * np.float32(1 / 9)
+def _average(first: Reals, second: Reals, third: Reals, mean: Reals) -> None:
+    for x in range(len(mean)):
+        total = first[x] + first[x + 1] + first[x + 2]
+        total += second[x] + second[x + 1] + second[x + 2]
+        total += third[x] + third[x + 1] + third[x + 2]
+        mean[x] = total * np.float32(1 / 9)
 
 
-def fit_models(rgb: Bytes, alpha: Reals, where: Bytes, epsilon: np.float32) -> Reals:
-    """Fit alpha ≈ a·I + b (I in 0..1) where it is said, not 0; return h×w×4 (a, b).
+def fit_models(rgb: Bytes, alpha: Reals, epsilon: np.float32) -> Reals:
+    """Fit alpha ≈ a·I + b (I in 0..1) in every pixel; return h×4×w (a, b).
 
-    Each model is the mean of those of the nine 3×3 windows that hold the pixel; elsewhere it is the
-    alpha itself. A window whose colour varies less than epsilon counts as flat (a = 0). Beyond the
-    frame lie its edge pixels.
+    Each model is the mean of those of the nine 3×3 windows that hold the pixel. A window whose
+    colour varies less than epsilon counts as flat (a = 0). Beyond the frame lie its edge pixels.
     """
     height, width = alpha.shape
-    products = np.zeros((3, width + 4, _SLOTS), np.float32)  # of three rows, two pixels beyond
-    sums, total = np.zeros((width + 4, _SLOTS), np.float32), np.empty(_SLOTS, np.float32)
-    fitted = np.zeros((3, width + 2, 4), np.float32)  # of three rows of windows, one beyond
-    result = np.zeros((height, width, 4), np.float32)
-    _fit_models(rgb, alpha, where, epsilon, products, sums, total, fitted, result)
+    rgb = np.pad(rgb, ((2, 2), (2, 2), (0, 0)), mode="edge").reshape(height + 4, -1)
+    products = np.empty((3, _SUMS, width + 4), np.float32)  # of three rows
+    sums = np.empty((_SUMS, width + 4), np.float32), np.empty((_SUMS, width + 2), np.float32)
+    fitted = np.empty((3, 4, width + 2), np.float32)  # of three rows of windows
+    result = np.empty((height, 4, width), np.float32)
+    _fit_models(rgb, np.pad(alpha, 2, mode="edge"), epsilon, products, *sums, fitted, result)
     return result
 
 
 @kernel(
-    *(reads(byte, 3), reads(real, 2), reads(byte, 2), real),
-    *(writes(real, 3), writes(real, 2), writes(real, 1), writes(real, 3), writes(real, 3)),
+    *(reads(byte, 2), reads(real, 2), real),
+    *(writes(real, 3), writes(real, 2), writes(real, 2), writes(real, 3), writes(real, 3)),
 )
 def _fit_models(
     rgb: Bytes,
     alpha: Reals,
-    where: Bytes,
     epsilon: np.float32,
     products: Reals,
     sums: Reals,
-    total: Reals,
+    totals: Reals,
     fitted: Reals,
     result: Reals,
 ) -> None:
-    height, width = alpha.shape
-    for row in range(-2, height + 2):
-        line = min(max(row, 0), height - 1)
-        for x in range(width + 4):
-            place = min(max(x - 2, 0), width - 1)
-            _multiply(rgb[line, place], alpha[line, place], products[row % 3, x])
-        centre = row - 1  # of the windows whose last row this is
-        if centre < -1:
+    for row in range(len(alpha)):
+        _multiply(rgb[row], alpha[row], products[row % 3])
+        if row < 2:
             continue
-        for x in range(width + 4):
-            for slot in range(_SLOTS):
-                sums[x, slot] = products[0, x, slot] + products[1, x, slot] + products[2, x, slot]
-        for x in range(width + 2):
-            if _is_wanted(where, centre, x - 1):
-                for slot in range(_SLOTS):
-                    total[slot] = sums[x, slot] + sums[x + 1, slot] + sums[x + 2, slot]
-                _solve(total, epsilon, fitted[centre % 3, x])
-        if centre < 1:
+        for slot in range(_SUMS):
+            column = sums[slot]
+            _add_three(products[0, slot], products[1, slot], products[2, slot], column)
+            _add_three(column[:-2], column[1:-1], column[2:], totals[slot])
+        _solve(totals, epsilon, fitted[row % 3])
+        if row < 4:
             continue
-        for x in range(width):
-            if where[centre - 1, x]:
-                _average_windows(fitted[:, x : x + 3], result[centre - 1, x])
-            else:
-                result[centre - 1, x, 3] = alpha[centre - 1, x]
+        for slot in range(4):
+            above, centre, below = fitted[0, slot], fitted[1, slot], fitted[2, slot]
+            _average(above, centre, below, result[row - 4, slot])
 
 
 def evaluate_models(models: Reals, rgb: Bytes, labels: Bytes, alpha: Bytes) -> None:
     """Write a·I + b to the H×W alpha (He and Sun 2015): where h×w labels are 128, else the label.
 
-    `models` is h×w×4: red, green, blue and what is added, in bytes; between them it is bilinear.
+    `models` is h×4×w: red, green, blue and what is added, in bytes; between them it is bilinear.
     """
-    wide = labels.shape[1]
-    line, starts = np.empty((wide + 2, 4), np.float32), np.empty(wide + 1, np.int64)
-    _evaluate_models(models, rgb, labels, line, starts, np.empty(wide, np.int64), alpha)
+    (height, width), wide = alpha.shape, labels.shape[1]
+    padded = np.pad(models, ((0, 0), (0, 0), (1, 1)), mode="edge")
+    places = np.empty(width, np.uint32), np.empty(width, np.float32), np.empty(wide + 1, np.int64)
+    rows, held = np.empty((2, 4, width), np.float32), np.full(2, -1)
+    _evaluate_models(padded, rgb.reshape(height, -1), labels, *places, rows, held, alpha)
+
+
+@part
+def _widen(models: Reals, before: Places, far: Reals, line: Reals) -> None:
+    """Write 4×(w + 2) models to a line of 4×W."""
+    for slot in range(4):
+        samples, values = models[slot], line[slot]
+        for x in range(len(before)):
+            place = np.uintp(before[x])
+            near, next_ = samples[place], samples[place + np.uintp(1)]
+            values[x] = near + far[x] * (next_ - near)
+
+
+@part
+def _evaluate(
+    above: Reals, below: Reals, share: np.float32, pixels: Bytes, span: slice, alpha: Bytes
+) -> None:
+    red, green, blue, base = above[0, span], above[1, span], above[2, span], above[3, span]
+    to_red, to_green, to_blue = below[0, span], below[1, span], below[2, span]
+    to_base = below[3, span]
+    for x in range(len(alpha)):
+        value = (red[x] + share * (to_red[x] - red[x])) * pixels[3 * x]
+        value += base[x] + share * (to_base[x] - base[x])
+        value += (green[x] + share * (to_green[x] - green[x])) * pixels[3 * x + 1]
+        value += (blue[x] + share * (to_blue[x] - blue[x])) * pixels[3 * x + 2]
+        alpha[x] = np.uint8(np.int32(min(max(value, np.float32(0)), np.float32(255))))
 
 
 @kernel(
-    *(reads(real, 3), reads(byte, 3), reads(byte, 2)),
-    *(writes(real, 2), writes(spot, 1), writes(spot, 1), writes(byte, 2)),
+    *(reads(real, 3), reads(byte, 2), reads(byte, 2)),
+    *(writes(count, 1), writes(real, 1), writes(spot, 1)),
+    *(writes(real, 3), writes(spot, 1), writes(byte, 2)),
 )
 def _evaluate_models(
     models: Reals,
     rgb: Bytes,
     labels: Bytes,
-    line: Reals,
+    before: Places,
+    far: Reals,
     starts: Spots,
-    middles: Spots,
+    rows: Reals,
+    held: Spots,
     alpha: Bytes,
 ) -> None:
-    """`starts` and `middles` take where each label's pixels begin, and where those of its right."""
+    """`starts` takes where each label's pixels begin, `held` which models the two `rows` are."""
     height, width = alpha.shape
     tall, wide = labels.shape
-    down, across = tall / height, np.float32(wide / width)
+    place_samples(0, wide / width, wide, before, far)
     for cell in range(wide + 1):
         starts[cell] = max(0, -((wide - 2 * cell * width) // (2 * wide)))
-    for cell in range(wide):
-        middle = ceil((cell + 0.5) * width / wide - 0.5)
-        middles[cell] = min(max(middle, starts[cell]), starts[cell + 1])
     for y in range(height):
-        row = labels[(2 * y + 1) * tall // (2 * height)]
-        blend_rows(models, (y + 0.5) * down - 0.5, line)
-        for cell in range(wide):
-            first, last = starts[cell], starts[cell + 1]
-            if row[cell] != UNCERTAIN:
-                alpha[y, first:last] = row[cell]
+        position = min(max((y + 0.5) * tall / height - 0.5, 0), tall - 1)
+        upper = int(position)
+        lower = min(upper + 1, tall - 1)
+        above, below = rows[upper % 2], rows[lower % 2]
+        share = np.float32(position - upper)
+        row, cell = labels[(2 * y + 1) * tall // (2 * height)], 0
+        while cell < wide:
+            first, label = cell, row[cell]
+            while cell < wide and row[cell] == label:
+                cell += 1
+            begin, end = starts[first], starts[cell]
+            if label != UNCERTAIN:
+                alpha[y, begin:end] = label
                 continue
-            for half in range(2):
-                begin = first if half == 0 else middles[cell]
-                end = middles[cell] if half == 0 else last
-                near, next_ = line[cell + half], line[cell + half + 1]
-                red, green, blue, base = near[0], near[1], near[2], near[3]
-                to_red, to_green = next_[0] - red, next_[1] - green
-                to_blue, to_base = next_[2] - blue, next_[3] - base
-                far = np.float32((begin + 0.5) * across + 0.5 - (cell + half))
-                for x in range(begin, end):
-                    value = (red + far * to_red) * rgb[y, x, 0] + (base + far * to_base)
-                    value += (green + far * to_green) * rgb[y, x, 1]
-                    value += (blue + far * to_blue) * rgb[y, x, 2]
-                    alpha[y, x] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
-                    far += across
+            for line in (upper, lower):
+                if held[line % 2] != line:
+                    _widen(models[line], before, far, rows[line % 2])
+                    held[line % 2] = line
+            span, pixels = slice(begin, end), rgb[y, 3 * begin : 3 * end]
+            _evaluate(above, below, share, pixels, span, alpha[y, span])

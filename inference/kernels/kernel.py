@@ -1,7 +1,7 @@
 """How is a loop over pixels declared, and called as machine code, without the GIL.
 
 A kernel states the types of all that it takes. It writes to arrays that it is given and makes none
-itself, so that its machine code needs nothing at run time but itself.
+itself, so that its machine code needs nothing at run time but the C library.
 """
 
 from __future__ import annotations

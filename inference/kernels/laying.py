@@ -5,101 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from inference.kernels.composing import (
+    BANDS,
     UNIT,
     Bytes,
     Cells,
     Places,
-    own_colour,
-    place_samples,
+    cut_row,
+    flat,
+    scratch,
     to_byte,
 )
 from inference.kernels.kernel import byte, count, integer, kernel, part, reads, real, views, writes
-from inference.kernels.resampling import blend_rows
-
-
-def paint_behind(
-    rgb: Bytes,
-    alpha: Bytes,
-    own: Bytes,
-    cells: Cells,
-    grid: tuple[int, int, int],
-    behind: Bytes,
-    out: Bytes,
-) -> None:
-    """Write H×W×3: what `cut_out` writes, laid over an opaque colour, in one go."""
-    height, width = alpha.shape
-    line = np.empty((cells.shape[1] + 2, 8), np.float32)
-    places = np.empty(width, np.uint32), np.empty(width, np.float32)
-    picture = rgb.reshape(height, -1), alpha, own
-    _paint_behind(*picture, cells, *grid, behind, line, *places, out.reshape(height, -1))
-
-
-@kernel(
-    *(reads(byte, 2), reads(byte, 2), views(byte, 2), reads(real, 3)),
-    *[integer] * 3,
-    reads(byte, 1),
-    *(writes(real, 2), writes(count, 1), writes(real, 1), writes(byte, 2)),
-)
-def _paint_behind(
-    rgb: Bytes,
-    alpha: Bytes,
-    own: Bytes,
-    cells: Cells,
-    top: int,
-    left: int,
-    blocks: int,
-    behind: Bytes,
-    line: Cells,
-    before: Places,
-    far: Cells,
-    out: Bytes,
-) -> None:
-    height, width = alpha.shape
-    place_samples(-left, blocks, cells.shape[1], before, far)
-    for y in range(height):
-        pixels, colours, shares, is_ready = out[y], rgb[y], alpha[y], False
-        x = 0
-        while x < width:  # runs: nearly all pixels are clear or the subject's own
-            first = x
-            while x < width and shares[x] == 0:
-                x += 1
-            for pixel in range(first, x):
-                for band in range(3):
-                    pixels[3 * pixel + band] = behind[band]
-            first = x
-            while x < width and shares[x] == 255:
-                x += 1
-            for value in range(3 * first, 3 * x):
-                pixels[value] = colours[value]
-            while x < width and 0 < shares[x] < 255:
-                is_mixed = own[y, x] == 255
-                if is_mixed and not is_ready:
-                    blend_rows(cells, (y - top + 0.5) / blocks - 0.5, line)
-                    is_ready = True
-                share = np.float32(shares[x]) * UNIT
-                for band in range(3):
-                    colour, back = np.float32(colours[3 * x + band]), np.float32(behind[band])
-                    if is_mixed:
-                        colour = own_colour(colour, share, line, before[x], far[x], band)
-                        colour = np.float32(to_byte(colour))
-                    pixels[3 * x + band] = to_byte(back + (colour - back) * share)
-                x += 1
+from inference.kernels.resampling import place_samples
 
 
 @kernel(reads(byte, 3), views(byte, 2), reads(byte, 1), writes(byte, 3))
 def lay_over_colour(colours: Bytes, alpha: Bytes, behind: Bytes, out: Bytes) -> None:
-    """Lay H×W×3 (or more) colours of a straight alpha over one colour of four bytes.
-
-    `out` is H×W×4, or H×W×3 where the colour is opaque; it may be `colours` itself.
-    """
+    """Lay H×W×4 of a straight alpha over one colour of four bytes; `out` may be `colours`."""
     height, width = alpha.shape
-    ground, has_alpha = np.float32(behind[3]) * UNIT, out.shape[2] == 4
+    ground = np.float32(behind[3]) * UNIT
     for y in range(height):
         pixels, values, shares = out[y], colours[y], alpha[y]
         for x in range(width):
             opacity = shares[x]
-            if has_alpha:
-                pixels[x, 3] = to_byte(opacity + (np.float32(255) - opacity) * ground)
+            pixels[x, 3] = to_byte(opacity + (np.float32(255) - opacity) * ground)
             if opacity == 0:
                 for band in range(3):
                     pixels[x, band] = behind[band]
@@ -137,6 +66,25 @@ def _blend(above: Cells, below: Cells, share: np.float32, line: Bytes) -> None:
         line[place] = np.uint8(np.int32(value + np.float32(0.5)))
 
 
+@part
+def _mix(front: np.uint8, back: np.uint8, share: np.uint16) -> np.uint8:
+    """Mix by a share of 255, rounded: (v + 1 + (v >> 8)) >> 8 is v / 255 for all that occur."""
+    rest = np.uint16(np.uint16(255) - share)
+    total = np.uint16(np.uint16(front) * share + np.uint16(back) * rest + np.uint16(128))
+    return np.uint8(np.uint16(total + np.uint16(total >> np.uint16(8))) >> np.uint16(8))
+
+
+@part
+def _lay(subject: Bytes, pixels: Bytes) -> None:
+    """Lay a row of RGBA over a row of RGB; all are read first, so that they are written at once."""
+    for x in range(len(pixels) // 3):
+        share = np.uint16(subject[4 * x + 3])
+        red = _mix(subject[4 * x], pixels[3 * x], share)
+        green = _mix(subject[4 * x + 1], pixels[3 * x + 1], share)
+        blue = _mix(subject[4 * x + 2], pixels[3 * x + 2], share)
+        pixels[3 * x], pixels[3 * x + 1], pixels[3 * x + 2] = red, green, blue
+
+
 def lay_over_ground(
     rgb: Bytes,
     alpha: Bytes,
@@ -151,21 +99,20 @@ def lay_over_ground(
 
     `ground` is h×w×4, the last of no meaning; between its blocks it is bilinear.
     """
-    height, width = alpha.shape
-    line = np.empty((cells.shape[1] + 2, 8), np.float32)
-    places = np.empty(width, np.uint32), np.empty(width, np.float32)
+    width = alpha.shape[1]
     wide = np.empty((2, 3 * width), np.float32)  # the rows of the ground above and below
-    lines = out.reshape(height, -1)
-    picture = rgb.reshape(height, -1), alpha, own
-    _lay_over_ground(*picture, cells, *grid, ground, ground_blocks, line, *places, wide, lines)
+    subject = np.empty(4 * width, np.uint8)
+    parts = flat(rgb), alpha, own, flat(cells), *grid, ground, ground_blocks
+    _lay_over_ground(*parts, *scratch(cells, width), wide, subject, flat(out))
 
 
 @kernel(
-    *(reads(byte, 2), reads(byte, 2), views(byte, 2), reads(real, 3)),
+    *(reads(byte, 2), reads(byte, 2), views(byte, 2), reads(real, 2)),
     *[integer] * 3,
     reads(real, 3),
     integer,
-    *(writes(real, 2), writes(count, 1), writes(real, 1), writes(real, 2), writes(byte, 2)),
+    *(writes(real, 1), writes(count, 1), writes(real, 1)),
+    *(writes(real, 2), writes(byte, 1), writes(byte, 2)),
 )
 def _lay_over_ground(
     rgb: Bytes,
@@ -181,37 +128,19 @@ def _lay_over_ground(
     before: Places,
     far: Cells,
     wide: Cells,
+    subject: Bytes,
     out: Bytes,
 ) -> None:
-    height, width = alpha.shape
     lowest = -1
-    place_samples(-left, blocks, cells.shape[1], before, far)
-    for y in range(height):
+    place_samples(-left, 1 / blocks, cells.shape[1] // BANDS, before, far)
+    for y in range(len(alpha)):
         position = min(max((y + 0.5) / ground_blocks - 0.5, 0), len(ground) - 1)
         upper = int(position)
         lower = min(upper + 1, len(ground) - 1)
         while lowest < lower:
             lowest += 1
             _widen(ground[lowest], ground_blocks, wide[lowest % 2])
-        shares, colours, pixels, are_own = alpha[y], rgb[y], out[y], own[y]
-        _blend(wide[upper % 2], wide[lower % 2], np.float32(position - upper), pixels)
-        is_ready = False
-        for x in range(width):
-            opacity = shares[x]
-            if opacity == 0:
-                continue
-            if opacity == 255:
-                for band in range(3):
-                    pixels[3 * x + band] = colours[3 * x + band]
-                continue
-            is_mixed = are_own[x] == 255
-            if is_mixed and not is_ready:
-                blend_rows(cells, (y - top + 0.5) / blocks - 0.5, line)
-                is_ready = True
-            share = np.float32(opacity) * UNIT
-            for band in range(3):
-                colour, back = np.float32(colours[3 * x + band]), np.float32(pixels[3 * x + band])
-                if is_mixed:
-                    colour = own_colour(colour, share, line, before[x], far[x], band)
-                    colour = min(max(colour, np.float32(0)), np.float32(255))
-                pixels[3 * x + band] = to_byte(back + share * (colour - back))
+        _blend(wide[upper % 2], wide[lower % 2], np.float32(position - upper), out[y])
+        row = (y - top + 0.5) / blocks - 0.5
+        cut_row(rgb[y], alpha[y], own[y], cells, row, line, before, far, subject)
+        _lay(subject, out[y])

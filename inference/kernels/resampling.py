@@ -38,12 +38,24 @@ def average(rgb: Bytes, width: int, height: int) -> Bytes:
     """
     result = np.empty((height, width, 3), np.uint8)
     lines = rgb.reshape(rgb.shape[0], -1)
-    _average(lines, np.empty(lines.shape[1], np.uint32), result)
+    sums, totals = np.empty(lines.shape[1], np.uint32), np.zeros(lines.shape[1] + 3, np.uint32)
+    _average(lines, sums, totals, result)
     return result
 
 
-@kernel(reads(byte, 2), writes(count, 1), writes(byte, 3))
-def _average(lines: Bytes, sums: Counts, result: Bytes) -> None:
+@part
+def add_up(sums: Counts, totals: Counts) -> None:
+    """Write for each pixel of three bands the sums of all before it; the first are there: 0."""
+    red, green, blue = np.uint32(0), np.uint32(0), np.uint32(0)
+    for x in range(len(sums) // 3):
+        red += sums[3 * x]
+        green += sums[3 * x + 1]
+        blue += sums[3 * x + 2]
+        totals[3 * x + 3], totals[3 * x + 4], totals[3 * x + 5] = red, green, blue
+
+
+@kernel(reads(byte, 2), writes(count, 1), writes(count, 1), writes(byte, 3))
+def _average(lines: Bytes, sums: Counts, totals: Counts, result: Bytes) -> None:
     height, width, _ = result.shape
     tall, wide = len(lines), lines.shape[1] // 3
     for row in range(height):
@@ -53,17 +65,14 @@ def _average(lines: Bytes, sums: Counts, result: Bytes) -> None:
             line = lines[y]
             for x in range(wide * 3):
                 sums[x] += line[x]
+        add_up(sums, totals)
+        right = 0
         for column in range(width):
-            left, right = _first_under(column, wide, width), _first_under(column + 1, wide, width)
-            red, green, blue = np.uint32(0), np.uint32(0), np.uint32(0)
-            for x in range(left, right):
-                red += sums[3 * x]
-                green += sums[3 * x + 1]
-                blue += sums[3 * x + 2]
-            unit, half = np.float32(1 / ((bottom - top) * (right - left))), np.float32(0.5)
-            result[row, column, 0] = np.uint8(red * unit + half)
-            result[row, column, 1] = np.uint8(green * unit + half)
-            result[row, column, 2] = np.uint8(blue * unit + half)
+            left, right = right, _first_under(column + 1, wide, width)
+            unit = np.float32(1) / np.float32((bottom - top) * (right - left))
+            for band in range(3):
+                total = np.uint32(totals[3 * right + band] - totals[3 * left + band])
+                result[row, column, band] = np.uint8(np.int32(total * unit + np.float32(0.5)))
 
 
 def soften(rgb: Bytes) -> Bytes:
@@ -91,23 +100,40 @@ def _soften(rgb: Bytes, line: NDArray[np.uint16], result: Bytes) -> None:
 
 
 @part
-def repeat_ends(line: Cells) -> None:
-    """Write the first and last samples of w×c again, one place further out."""
-    for band in range(line.shape[1]):
-        line[0, band], line[-1, band] = line[1, band], line[-2, band]
+def place_samples(first: int, share: float, samples: int, before: Counts, far: Cells) -> None:
+    """Write for each pixel the sample before it in a padded line, and its share of the next.
+
+    The first sample begins `first` pixels before the first pixel; a pixel's side is such a share
+    of a sample's.
+    """
+    for x in range(len(before)):
+        position = min(max((x + first + 0.5) * share + 0.5, 0.5), samples + 0.5)
+        before[x] = np.uint32(position)
+        far[x] = np.float32(position - before[x])
 
 
 @part
-def blend_rows(grid: Cells, position: float, line: Cells) -> None:
-    """Write the row of an h×w×c grid at a position to a line of w+2 samples, the ends twice."""
-    tall, wide, bands = grid.shape
+def blend_rows(grid: Cells, bands: int, position: float, line: Cells) -> None:
+    """Write the row of a grid at a position to a line, its first and last sample twice.
+
+    The grid is h×w·c, the line (w + 2)·c of so many bands.
+    """
+    tall, size = grid.shape
     above = floor(position)
     far = np.float32(position - above)
     upper, lower = grid[min(max(above, 0), tall - 1)], grid[min(max(above + 1, 0), tall - 1)]
-    for x in range(wide):
-        for band in range(bands):
-            line[x + 1, band] = upper[x, band] + far * (lower[x, band] - upper[x, band])
-    repeat_ends(line)
+    inner = line[bands : bands + size]
+    for place in range(size):
+        inner[place] = upper[place] + far * (lower[place] - upper[place])
+    repeat_ends(line, bands)
+
+
+@part
+def repeat_ends(line: Cells, bands: int) -> None:
+    """Write the first and last samples of a line again, one place further out."""
+    end = len(line) - bands
+    for band in range(bands):
+        line[band], line[end + band] = line[bands + band], line[end - bands + band]
 
 
 def average_ground(rgb: Bytes, mask: Bytes, own: Bytes, faint: int, blocks: int) -> Cells:
@@ -195,19 +221,21 @@ def _halve_known(cells: Cells, result: Cells) -> None:
 
 def fill_unknown(cells: Cells, larger: Cells) -> None:
     """Complete h×w×4 by what blocks twice as large say, bilinear (push and pull, Gortler 1996)."""
-    _fill_unknown(cells, larger, np.empty((larger.shape[1] + 2, 4), np.float32))
+    line = np.empty((larger.shape[1] + 2) * 4, np.float32)
+    _fill_unknown(cells, larger.reshape(len(larger), -1), line)
 
 
-@kernel(writes(real, 3), reads(real, 3), writes(real, 2))
+@kernel(writes(real, 3), reads(real, 2), writes(real, 1))
 def _fill_unknown(cells: Cells, larger: Cells, line: Cells) -> None:
     tall, wide, _ = cells.shape
     for row in range(tall):
-        blend_rows(larger, (row + 0.5) / 2 - 0.5, line)
+        blend_rows(larger, 4, (row + 0.5) / 2 - 0.5, line)
         for column in range(wide):
             cell = cells[row, column]
             if cell[3] >= 1:
                 continue
-            near, far = line[column // 2 + 1], line[column // 2 + 2 * (column % 2)]
+            own, beside = 4 * (column // 2 + 1), 4 * (column // 2 + 2 * (column % 2))
+            near, far = line[own : own + 4], line[beside : beside + 4]
             for band in range(3):
                 around = near[band] * np.float32(0.75) + far[band] * np.float32(0.25)
                 cell[band] = around + cell[3] * (cell[band] - around)

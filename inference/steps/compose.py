@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inference.kernels import composing, laying
 from inference.picture import Picture
-from inference.steps.foreground import EdgeColours, estimate_colours
+from inference.steps.foreground import NO_COLOURS, EdgeColours, estimate_colours
 
 Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -74,13 +74,11 @@ def cut_out(picture: Picture, alpha: Bytes, place: Place | None = None) -> Pictu
 def paint_behind(picture: Picture, alpha: Bytes, rgba: ColourAlpha) -> Picture:
     """Cut out the subject and lay a colour (all 0..255) behind it and its soft edges."""
     cut = _Cut.of(picture, alpha)
-    behind = np.array(rgba if rgba[3] else (0, 0, 0, 0), np.uint8)
     if rgba[3] == 255:
-        result = np.empty_like(cut.rgb)
-        laying.paint_behind(*cut.parts, behind, result)
-        return Picture(result)
+        return Picture(cut.lay_over(rgba[:3]))
     whole = np.empty((*cut.alpha.shape, 4), np.uint8)
     cut.write(0, 0, whole)
+    behind = np.array(rgba if rgba[3] else (0, 0, 0, 0), np.uint8)
     laying.lay_over_colour(whole, cut.alpha, behind, whole)
     return Picture(whole[..., :3], whole[..., 3])
 
@@ -89,8 +87,8 @@ def flatten(picture: Picture, rgb: Colour = _WHITE) -> Picture:
     """Lay an opaque colour behind a picture; its colours are taken as they are."""
     if picture.alpha is None:
         return picture
-    behind = np.array((*rgb, 255), np.uint8)
-    return Picture(_lay_over(np.ascontiguousarray(picture.rgb), picture.alpha, behind))
+    colours, alpha = np.ascontiguousarray(picture.rgb), np.ascontiguousarray(picture.alpha)
+    return Picture(_Cut(colours, alpha, alpha, NO_COLOURS).lay_over(rgb))
 
 
 def own_alpha(picture: Picture) -> Bytes:
@@ -127,9 +125,9 @@ class _Cut:
         """Write h×w×4, the part of the cut-out that begins at a place."""
         composing.cut_out(*self.parts, top, left, out)
 
-
-def _lay_over(colours: Bytes, alpha: Bytes, behind: Bytes) -> Bytes:
-    """Lay H×W×3 or 4 colours over an opaque one."""
-    result = np.empty((*alpha.shape, 3), np.uint8)
-    laying.lay_over_colour(colours, alpha, behind, result)
-    return result
+    def lay_over(self, rgb: Colour) -> Bytes:
+        """Return H×W×3, the cut-out over an opaque colour: a ground of one block."""
+        ground = np.array([[(*rgb, 0)]], np.float32)
+        result = np.empty_like(self.rgb)
+        laying.lay_over_ground(*self.parts, ground, max(self.alpha.shape), result)
+        return result

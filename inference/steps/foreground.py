@@ -13,7 +13,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.colours import halve, measure_blocks, separate
+from inference.kernels.colours import find_soft, halve, measure_blocks, separate
 
 Bytes = NDArray[np.uint8]
 
@@ -35,12 +35,11 @@ NO_COLOURS = EdgeColours(np.zeros((1, 1, 8), np.float32), (0, 0, 1))
 
 def estimate_colours(rgb: Bytes, alpha: Bytes) -> EdgeColours:
     """Estimate what H×W×3 pixels mix wherever alpha is 1..254."""
-    soft = (alpha - np.uint8(1)) < np.uint8(254)
-    rows = np.flatnonzero(soft.any(axis=1))
+    rows, columns = find_soft(alpha)
     if rows.size == 0:
         return NO_COLOURS
     down = _span(rows, alpha.shape[0])
-    across = _span(np.flatnonzero(soft.any(axis=0)), alpha.shape[1])
+    across = _span(columns, alpha.shape[1])
     (top, bottom), (left, right) = down, across
     blocks = max(1, round(sqrt((bottom - top) * (right - left) / _WORKING_PIXELS)))
     levels = [measure_blocks(rgb, alpha, top, bottom, left, right, blocks)]

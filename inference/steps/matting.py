@@ -20,7 +20,6 @@ from inference.kernels.edges import evaluate_models, fit_models
 from inference.steps.beliefs import believe
 from inference.steps.exact_matting import solve_exactly
 from inference.steps.laplacian import Band, assemble
-from inference.steps.mask import grow
 from inference.steps.relaxation import relax
 from inference.steps.resize import average_rgb, resize_mask
 from inference.steps.trimap import BACKGROUND, FOREGROUND, UNKNOWN
@@ -117,8 +116,8 @@ def _solve_fast(rgb: Bytes, trimap: Bytes, mask: Bytes, check_deadline: CheckDea
     if factor == 1:
         return _to_bytes(alpha)
     unknown = band.numbers >= 0
-    models = fit_models(small_rgb, alpha, grow(unknown, 2).view(np.uint8), _MODEL_EPSILON)
-    models[..., 3] = models[..., 3] * 255 + np.float32(0.5)
+    models = fit_models(small_rgb, alpha, _MODEL_EPSILON)
+    models[:, 3] = models[:, 3] * 255 + np.float32(0.5)
     labels = np.where(unknown, UNKNOWN, small_trimap).astype(np.uint8)
     result = np.empty((height, width), np.uint8)
     evaluate_models(models, np.ascontiguousarray(rgb), labels, result)

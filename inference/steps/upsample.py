@@ -32,9 +32,9 @@ def upsample_alpha(small: NDArray[np.float32], rgb: NDArray[np.uint8]) -> NDArra
     # Where the small alpha is certain, so are its neighbours: the nearest one says it all.
     labels = np.where(uncertain, UNCERTAIN, _to_bytes(snapped))
     reduced = soften(average_rgb(rgb, small_width, small_height))
-    models = fit_models(reduced, snapped, grow(uncertain, 1).view(np.uint8), _EPSILON)
+    models = fit_models(reduced, snapped, _EPSILON)
     models *= np.float32(_STRETCH)
-    models[..., 3] = (models[..., 3] - np.float32(_SNAP * _STRETCH)) * 255 + np.float32(0.5)
+    models[:, 3] = (models[:, 3] - np.float32(_SNAP * _STRETCH)) * 255 + np.float32(0.5)
     alpha = np.empty((height, width), np.uint8)
     evaluate_models(models, rgb, labels, alpha)
     return alpha

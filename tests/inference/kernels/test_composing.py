@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.kernels.colours import halve, measure_blocks, separate
+from inference.kernels.colours import find_soft, halve, measure_blocks, separate
 from inference.kernels.composing import cut_out
 from inference.kernels.laying import lay_over_ground
 from inference.steps.foreground import NO_COLOURS
@@ -34,6 +34,32 @@ def test_a_part_is_that_of_the_whole() -> None:
 
 def test_a_place_apart_from_the_picture_is_empty() -> None:
     assert not cut(OWN, 9, 9, 2, 2).any()
+
+
+def test_a_soft_pixel_is_found_wherever_it_lies() -> None:
+    """However many pixels are looked at at once."""
+    rgb = np.full((1, 99, 3), 100, np.uint8)
+    cells = np.full((1, 1, 8), 200, np.float32)
+    for place in range(99):
+        alpha, out = np.full((1, 99), 255, np.uint8), np.empty((1, 99, 4), np.uint8)
+        alpha[0, place] = 128
+        cut_out(rgb, alpha, alpha // 128 * 255, cells, (0, 0, 99), 0, 0, out)
+        assert np.flatnonzero(out[0, :, 0] != 100).tolist() == [place]
+        assert (out[..., 3] == alpha).all()
+
+
+def test_rows_and_columns_of_soft_pixels_are_told() -> None:
+    alpha = np.zeros((5, 70), np.uint8)
+    alpha[1], alpha[3, 2], alpha[3, 66], alpha[4, 66] = 255, 1, 254, 128
+    rows, columns = find_soft(alpha)
+    assert rows.tolist() == [3, 4]
+    assert columns.tolist() == [2, 66]
+
+
+def test_a_block_of_one_kind_has_no_mixed_moment() -> None:
+    alpha = np.repeat(np.array([[0, 255]], np.uint8), 3, axis=1)
+    moments = measure_blocks(np.full((1, 6, 3), 9, np.uint8), alpha, 0, 1, 0, 6, 3)
+    assert np.abs(moments[..., 7]).max() < 1e-6
 
 
 def test_blocks_measure_colours_by_share() -> None:
@@ -70,3 +96,15 @@ def test_the_ground_is_bilinear_between_its_blocks() -> None:
     colours = np.zeros((3, 8, 3), np.uint8)
     lay_over_ground(colours, nothing, nothing, NO_COLOURS.cells, NO_COLOURS.grid, ground, 4, out)
     assert (out[..., 0] == [0, 0, 20, 60, 100, 140, 160, 160]).all()
+
+
+def test_over_a_ground_a_subject_of_its_own_alpha_is_mixed_and_rounded() -> None:
+    levels = np.arange(256, dtype=np.uint8)
+    shares = np.repeat(levels[:, np.newaxis], 256, axis=1)
+    colours = np.repeat(np.tile(levels, (256, 1))[..., np.newaxis], 3, axis=2)
+    for value in (0, 99, 255):
+        ground, out = np.full((1, 1, 4), value, np.float32), np.empty_like(colours)
+        own = np.zeros_like(shares)
+        lay_over_ground(colours, shares, own, NO_COLOURS.cells, NO_COLOURS.grid, ground, 256, out)
+        mixed = value + (colours.astype(float) - value) * shares[..., np.newaxis] / 255
+        assert (out == np.rint(mixed)).all()

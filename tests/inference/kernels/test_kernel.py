@@ -17,8 +17,8 @@ from inference.kernels.resampling import average
 COLOUR = np.array([1, 2, 3, 255], np.uint8)
 
 
-def picture(*, side: int = 4, bands: int = 3) -> NDArray[np.uint8]:
-    return np.full((side, side, bands), 9, np.uint8)
+def picture(*, side: int = 4) -> NDArray[np.uint8]:
+    return np.full((side, side, 4), 9, np.uint8)
 
 
 def lay(
@@ -59,14 +59,14 @@ def test_another_type_is_refused(call: Callable[[], object]) -> None:
 
 
 def test_read_only_arrays_can_be_read() -> None:
-    assert lay(colours=frozen()).tolist() == np.broadcast_to(COLOUR[:3], (4, 4, 3)).tolist()
+    assert lay(colours=frozen()).tolist() == np.broadcast_to(COLOUR, (4, 4, 4)).tolist()
 
 
 def test_strides_are_followed_where_they_are_allowed() -> None:
     trimap = np.zeros((4, 8), np.uint8)
     trimap[:, ::2] = 255
     assert shrink_trimap(trimap[:, ::2], 2, 2).tolist() == [[255, 255], [255, 255]]
-    assert lay(alpha=np.broadcast_to(np.uint8(255), (4, 4))).tolist() == picture().tolist()
+    assert (lay(alpha=np.broadcast_to(np.uint8(255), (4, 4)))[..., :3] == 9).all()
 
 
 def test_a_number_is_returned() -> None:
