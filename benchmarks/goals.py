@@ -54,6 +54,11 @@ def _png(key: str) -> Callable[[Found], float]:
     return figure
 
 
+def _slowest_blur(found: Found) -> float:
+    edits = found["12mp"]
+    return max(edits[name]["ours"]["cpu_ms"] for name in edits if name.startswith("blur"))
+
+
 def _worst_loss(found: Found) -> float:
     return max((max(one["mse_ratio"], one["sad_ratio"]) for one in found["losses"]), default=1.0)
 
@@ -87,6 +92,11 @@ GOALS = (
     Goal("stages", "… 4 MP", _at("4mp", "ours_ms"), at_most=100),
     Goal("codecs", "PNG: Pillow's time at level 1 over ours", _png("speed"), at_least=6),
     Goal("codecs", "PNG: our size over Pillow's at level 1", _png("size"), at_most=1.02),
+    Goal("steps", "12 MP: the slowest blur, CPU ms", _slowest_blur, at_most=100),
+    *(
+        Goal("steps", f"12 MP: {edit}, CPU ms", _at("12mp", edit, "ours", "cpu_ms"), at_most=60)
+        for edit in ("crop", "product", "cut-out", "compose")
+    ),
     Goal("matting", "rembg's matting time over ours, 1 MP", _at("1mp", "ratio"), at_least=30),
     Goal("matting", "… 4 MP", _at("4mp", "ratio"), at_least=75),
     Goal("matting", "… 12 MP", _at("12mp", "ratio"), at_least=120),

@@ -1,5 +1,7 @@
 """The pure steps of a cut-out against the plain way, that of rembg: in turn, in one run.
 
+At 12 MP, what each edit does with a mask: its steps on pixels, from a picture to a picture.
+
 python -m benchmarks steps [--quick] [--json FILE]
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,17 @@ from benchmarks.timing import Work, machine, print_table, time_in_turn, write
 from inference.coding import PictureLimits, decode
 from inference.kernels.resizing import resize
 from inference.picture import Picture
-from inference.steps.compose import cut_out
+from inference.steps.blur import blur_background
+from inference.steps.compose import cut_out, paint_behind
+from inference.steps.crop import clear_haze, crop_subject
 from inference.steps.matting import estimate_alpha
 from inference.steps.resize import average_rgb
+from inference.steps.thin_parts import keep_thin_parts
 from inference.steps.trimap import make_trimap
 from inference.steps.upsample import upsample_alpha
 
 NETWORK_SIDE = 320
+BLUR_SCALES = (1, 2, 3, 4, 5)
 THRESHOLDS = (240, 10, 10)  # rembg's: foreground, background, erosion
 
 
@@ -101,9 +108,40 @@ def ways(rgb: NDArray[np.uint8]) -> dict[str, dict[str, Work]]:
     }
 
 
+def edits(rgb: NDArray[np.uint8]) -> dict[str, Work]:
+    """List what the edits do once the mask has the picture's size."""
+    picture, mask = Picture(rgb), upsample_alpha(make_small_alpha(), rgb)
+
+    def product() -> object:
+        return crop_subject(picture, keep_thin_parts(rgb, clear_haze(mask)))
+
+    return {
+        **{
+            f"blur, scale {scale}": partial(
+                blur_background, picture, mask, scale, preserve_alpha=True
+            )
+            for scale in BLUR_SCALES
+        },
+        "crop": lambda: crop_subject(picture, clear_haze(mask)),
+        "product": product,
+        "cut-out": lambda: cut_out(picture, mask),
+        "compose": lambda: paint_behind(picture, mask, (240, 240, 240, 255)),
+    }
+
+
+def measure_edits(megapixels: float, rounds: int) -> dict[str, Any]:
+    """Measure every edit at one size."""
+    rgb = _photograph(megapixels)
+    return {name: time_in_turn({"ours": work}, rounds) for name, work in edits(rgb).items()}
+
+
+def _photograph(megapixels: float) -> NDArray[np.uint8]:
+    return decode(photograph(megapixels), parameter="image", limits=PictureLimits()).rgb
+
+
 def measure(megapixels: float, rounds: int, slow_rounds: int) -> dict[str, Any]:
     """Measure every stage at one size."""
-    rgb = decode(photograph(megapixels), parameter="image", limits=PictureLimits()).rgb
+    rgb = _photograph(megapixels)
     return {
         stage: time_in_turn(both, slow_rounds if stage == "matting" else rounds)
         for stage, both in ways(rgb).items()
@@ -123,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = {"1mp": measure(1.0, rounds, 1 if options.quick else 5)}
     if not options.quick:
         found["4mp"] = measure(4.0, 5, 1)
+    found["12mp"] = measure_edits(12.0, rounds)
     print_table(found)
     write({**machine(), "soft_share": round(soft_share(), 3), **found}, options.json)
 

@@ -23,6 +23,8 @@ from inference.kernels.kernel import (
 Bytes = NDArray[np.uint8]
 Whole = NDArray[np.int64]
 
+_STEP = 32  # pixels looked at at once
+
 
 @part
 def _root(parents: Whole, run: int) -> int:
@@ -30,6 +32,27 @@ def _root(parents: Whole, run: int) -> int:
         parents[run] = parents[parents[run]]
         run = parents[run]
     return run
+
+
+@part
+def _is_within(value: np.uint8, low: np.uint8, span: np.uint8) -> bool:
+    return bool(np.uint8(value - low) <= span)
+
+
+@part
+def _run(line: Bytes, x: int, low: np.uint8, span: np.uint8, is_within: bool) -> int:
+    """Return where, from x on, pixels are no longer within low … low + span, or no longer not."""
+    width = len(line)
+    while x < width and _is_within(line[x], low, span) == is_within:
+        x += 1
+        while x + _STEP <= width:
+            is_over = False
+            for place in range(_STEP):
+                is_over |= _is_within(line[np.uintp(x + place)], low, span) != is_within
+            if is_over:
+                break
+            x += _STEP
+    return x
 
 
 @kernel(reads(byte, 2), integer, integer, writes(spot, 2), writes(spot, 1))
@@ -40,14 +63,12 @@ def _find_runs(mask: Bytes, low: int, high: int, runs: Whole, progress: Whole) -
     """
     height, width = mask.shape
     y, count = progress[0], progress[1]
+    lowest, span = np.uint8(low), np.uint8(high - low)
     while y < height and count + (width + 1) // 2 <= len(runs):
         x = 0
         while x < width:
-            while x < width and not low <= mask[y, x] <= high:
-                x += 1
-            first = x
-            while x < width and low <= mask[y, x] <= high:
-                x += 1
+            first = _run(mask[y], x, lowest, span, False)
+            x = _run(mask[y], first, lowest, span, True)
             if x > first:
                 runs[count, 0], runs[count, 1], runs[count, 2] = y, first, x
                 count += 1

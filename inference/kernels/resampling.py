@@ -15,7 +15,6 @@ from inference.kernels.kernel import (
     part,
     reads,
     real,
-    views,
     word,
     writes,
 )
@@ -136,52 +135,40 @@ def repeat_ends(line: Cells, bands: int) -> None:
         line[band], line[end + band] = line[bands + band], line[end - bands + band]
 
 
-def average_ground(rgb: Bytes, mask: Bytes, own: Bytes, faint: int, blocks: int) -> Cells:
+def average_ground(rgb: Bytes, is_ground: Bytes, blocks: int) -> Cells:
     """Return h×w×4: mean colour of the ground in blocks of pixels, and which share is ground.
 
-    Ground is where the mask is at most `faint` and the picture's own alpha is not 0.
+    `is_ground` is 1 or 0.
     """
-    height, width = mask.shape
+    height, width = is_ground.shape
     result = np.zeros((-(-height // blocks), -(-width // blocks), 4), np.float32)
     sums, counts = np.empty(width * 3, np.uint32), np.empty(width, np.uint32)
-    _average_ground(rgb.reshape(height, -1), mask, own, faint, blocks, sums, counts, result)
+    _average_ground(rgb.reshape(height, -1), is_ground, blocks, sums, counts, result)
     return result
 
 
 @kernel(
-    *(reads(byte, 2), reads(byte, 2), views(byte, 2), integer, integer),
+    *(reads(byte, 2), reads(byte, 2), integer),
     *(writes(count, 1), writes(count, 1), writes(real, 3)),
 )
 def _average_ground(
-    lines: Bytes,
-    mask: Bytes,
-    own: Bytes,
-    faint: int,
-    blocks: int,
-    sums: Counts,
-    counts: Counts,
-    result: Cells,
+    lines: Bytes, is_ground: Bytes, blocks: int, sums: Counts, counts: Counts, result: Cells
 ) -> None:
-    height, width = mask.shape
+    height, width = is_ground.shape
     tall, wide, _ = result.shape
     for row in range(tall):
         sums[:] = 0
         counts[:] = 0
         first, last = row * blocks, min(height, (row + 1) * blocks)
         for y in range(first, last):
-            line, shares, opacity = lines[y], mask[y], own[y]
-            x = 0
-            while x < width:
-                while x < width and (shares[x] > faint or opacity[x] == 0):
-                    x += 1
-                begin = x
-                while x < width and shares[x] <= faint and opacity[x] > 0:
-                    x += 1
-                some, values = sums[3 * begin : 3 * x], line[3 * begin : 3 * x]
-                for place in range(3 * (x - begin)):
-                    some[place] += values[place]
-                for place in range(begin, x):
-                    counts[place] += np.uint32(1)
+            line, marks = lines[y], is_ground[y]
+            for x in range(width):
+                kept = np.uint8(255) if marks[x] else np.uint8(0)
+                sums[3 * x] += line[3 * x] & kept
+                sums[3 * x + 1] += line[3 * x + 1] & kept
+                sums[3 * x + 2] += line[3 * x + 2] & kept
+            for x in range(width):
+                counts[x] += marks[x]
         for column in range(wide):
             begin, end = column * blocks, min(width, (column + 1) * blocks)
             cell, found = result[row, column], 0

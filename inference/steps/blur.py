@@ -16,7 +16,6 @@ from PIL import Image, ImageFilter
 from inference.kernels.laying import lay_over_ground
 from inference.kernels.resampling import average_ground, fill_unknown, halve_known
 from inference.picture import Picture
-from inference.steps.compose import own_alpha
 from inference.steps.foreground import NO_COLOURS, estimate_colours
 from inference.steps.mask import grow
 
@@ -62,14 +61,14 @@ def blurred_ground(picture: Picture, mask: Bytes, scale: int) -> tuple[Grid, int
     height, width = picture.height, picture.width
     sigma = _SIGMA_SHARE[scale] * sqrt(height * width)
     shrink = max(1, min(int(sigma / _SIGMA_SMALL), height, width))
-    rgb, own = np.ascontiguousarray(picture.rgb), own_alpha(picture)
-    cells = average_ground(rgb, np.ascontiguousarray(mask), own, _FAINT, shrink)
+    rgb, is_ground = np.ascontiguousarray(picture.rgb), mask <= _FAINT
+    if picture.alpha is not None:
+        is_ground &= picture.alpha > 0
+    cells = average_ground(rgb, is_ground.view(np.uint8), shrink)
     skirt = round(_SKIRT_SHARE * sqrt(height * width) / shrink)
     cells[grow(cells[..., 3] < 1, skirt)] = 0
     if not cells[..., 3].any():
-        cells = average_ground(
-            rgb, np.zeros_like(mask), np.broadcast_to(np.uint8(255), mask.shape), _FAINT, shrink
-        )
+        cells = average_ground(rgb, np.ones(mask.shape, np.uint8), shrink)
     levels = [cells]
     while max(levels[-1].shape[:2]) > 1 and levels[-1][..., 3].min() < 1:
         levels.append(halve_known(levels[-1]))

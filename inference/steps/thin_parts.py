@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.steps.holes import Flags, widen
-from inference.steps.resize import resize_mask, resize_rgb
+from inference.steps.resize import average_rgb, resize_mask
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -28,7 +28,7 @@ def keep_thin_parts(rgb: Bytes, mask: Bytes) -> Bytes:
     height, width = mask.shape
     shrink = max(1.0, max(height, width) / _WORKING_SIDE)
     size = max(1, round(width / shrink)), max(1, round(height / shrink))
-    small, subject = resize_rgb(rgb, *size), resize_mask(mask, *size)
+    small, subject = average_rgb(rgb, *size), resize_mask(mask, *size)
     ground = _ground_colour(small, subject)
     if ground is None or not (subject >= _SUBJECT).any():
         return mask

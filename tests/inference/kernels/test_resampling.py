@@ -38,18 +38,16 @@ def test_softening_takes_an_eighth_of_each_neighbour_and_keeps_what_is_flat() ->
 
 def test_only_ground_is_averaged_and_counted() -> None:
     rgb = np.full((4, 6, 3), 200, np.uint8)
-    mask = np.zeros((4, 6), np.uint8)
-    own = np.full((4, 6), 255, np.uint8)
-    rgb[0, 0], mask[0, 0] = 0, 255
-    rgb[1, 1], own[1, 1] = 0, 0
-    cells = average_ground(rgb, mask, own, 3, 2)
+    is_ground = np.ones((4, 6), np.uint8)
+    rgb[0, 0], rgb[1, 1] = 0, 0
+    is_ground[0, 0] = is_ground[1, 1] = 0
+    cells = average_ground(rgb, is_ground, 2)
     assert cells[0, 0].tolist() == [200, 200, 200, 0.5]
     assert (cells[..., 3].ravel()[1:] == 1).all()
 
 
 def test_the_last_blocks_may_be_cut_off() -> None:
-    full = np.full((5, 5), 255, np.uint8)
-    cells = average_ground(np.full((5, 5, 3), 8, np.uint8), full * 0, full, 3, 3)
+    cells = average_ground(np.full((5, 5, 3), 8, np.uint8), np.ones((5, 5), np.uint8), 3)
     assert cells.shape == (2, 2, 4)
     assert (cells == [8, 8, 8, 1]).all()
 
