@@ -28,7 +28,9 @@ from inference.batcher import Batcher, BatchSettings
 from inference.coding import PictureLimits, decode
 from inference.models import Catalogue, ModelSettings, Row
 from inference.models.tensors import to_input
-from inference.sessions import Session, SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
+from inference.sessions.session import Session
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 MEGAPIXELS = 1.0

@@ -46,7 +46,8 @@ from benchmarks.mask_figures import (
 )
 from inference.models import Catalogue, ModelSettings, Row
 from inference.models.tensors import to_input, to_mask
-from inference.sessions import SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
 from inference.steps.upsample import upsample_alpha
 
 Segment = Callable[[Image.Image], Floats]

@@ -35,7 +35,8 @@ from inference.coding import PictureLimits, decode, encode
 from inference.models import Catalogue, ModelSettings, Row
 from inference.models.tensors import to_input, to_mask
 from inference.picture import Picture
-from inference.sessions import SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
 from inference.steps.compose import cut_out
 from inference.steps.upsample import upsample_alpha
 

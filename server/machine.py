@@ -17,7 +17,6 @@ from inference.kernels.library import load as load_kernels
 from inference.models import Catalogue, ModelPool, Row
 from inference.moderation import Moderates, Moderator, NoModerator, choose_classifier
 from inference.sandbox import running_decoder
-from inference.sessions import open_session
 from inference.turns import Turns
 from server.process import limit_heaps, tune_process
 from server.settings import Settings
@@ -94,6 +93,8 @@ class Machine:
 
     def _open_network(self, row: Row, path: Path) -> Batcher:
         begun, outcome = time.monotonic(), "failed"
+        from inference.sessions.opening import open_session  # it takes ONNX Runtime to load
+
         try:
             session = open_session(path, self._settings.sessions, row)
             outcome = "success"

@@ -9,7 +9,8 @@ from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 from inference.batcher import Batcher, BatchRun, BatchSettings, CpuTurns
 from inference.models import Row
-from inference.sessions import SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
 from inference.sessions.session import Session
 from protocol.errors import (
     CutwireError,

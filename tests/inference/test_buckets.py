@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 from inference.models import Row
 from inference.models.public import PUBLIC_ROWS
-from inference.sessions import Session, SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
+from inference.sessions.session import Session
 from protocol.errors import ModelUnavailable, OutOfMemory
 
 EMBEDDED = next(row for row in PUBLIC_ROWS if row.name == "embedded")

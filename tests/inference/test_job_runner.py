@@ -23,7 +23,8 @@ from inference.job_runner import Bounds, JobRunner
 from inference.models import Catalogue, ModelPool, ModelSettings
 from inference.moderation import Moderates, NoModerator
 from inference.picture import Picture
-from inference.sessions import SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
 from inference.tools import JobTools
 from inference.turns import Turns
 from protocol.errors import ContentPolicyViolation, ImageNotFound

@@ -16,7 +16,8 @@ STORY = """
 import re, sys
 from pathlib import Path
 from inference.models.public import PUBLIC_ROWS
-from inference.sessions import SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
 
 row = next(row for row in PUBLIC_ROWS if row.name == "embedded")
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024

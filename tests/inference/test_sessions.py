@@ -11,7 +11,10 @@ from msgspec.structs import replace
 from inference.models import Catalogue, ModelSettings, Row
 from inference.models.public import PUBLIC_ROWS
 from inference.models.tensors import to_fill, to_fill_input, to_input, to_mask, to_scores
-from inference.sessions import Session, SessionSettings, choose_providers, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
+from inference.sessions.providers import choose_providers
+from inference.sessions.session import Session
 from protocol.errors import InferenceFailed, ModelUnavailable, OutOfMemory
 from tests.models import embedded_like, graph_like, greedy, poisonable, write_packaged
 

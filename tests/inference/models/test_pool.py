@@ -8,7 +8,8 @@ import pytest
 
 from inference.batcher import Batcher, BatchSettings
 from inference.models import Catalogue, ModelPool, ModelSettings, Row
-from inference.sessions import SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
 from protocol.errors import (
     InferenceFailed,
     ModelUnavailable,

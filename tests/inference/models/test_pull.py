@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from inference.models import Catalogue, ModelSettings, Row
 from inference.models.public import PUBLIC_ROWS
 from inference.models.pull import Puller
-from inference.sessions import SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
 from protocol.errors import ModelUnavailable
 from tests.limits import file_size_limit
 from tests.models import graph_like

@@ -15,7 +15,8 @@ from PIL import Image
 
 from inference.models import Catalogue, ModelSettings
 from inference.models.tensors import enlarge_as_rembg, to_input, to_mask
-from inference.sessions import SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
 from tests.models import graph_like, u2netp_like
 
 SPEC = importlib.util.find_spec("rembg")

@@ -20,7 +20,8 @@ from inference.moderation import (
     choose_classifier,
 )
 from inference.picture import Picture
-from inference.sessions import SessionSettings, open_session
+from inference.sessions import SessionSettings
+from inference.sessions.opening import open_session
 from inference.tools import JobTools
 from protocol.errors import ContentPolicyViolation, ModelUnavailable, ModerationUnavailable
 from tests.models import IR_VERSION, OPSET, graph_like
