@@ -26,7 +26,8 @@ def serve_service(listening: Path) -> None:
     """Serve the real thing, its engine aside."""
     from server import app, labour
     from server.auth import stored_key
-    from server.edge import EdgeSettings, serve
+    from server.edge import EdgeSettings
+    from server.edge.server import serve
     from server.logs import set_up_logging
     from server.settings import Settings
 

@@ -9,7 +9,6 @@ of a tenant that is alone runs ahead, all of it.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from inference.company import Company
+from inference.threads import on_thread
 
 Made = TypeVar("Made")
 
@@ -69,7 +69,7 @@ class Crew:
         """Run a step of a tenant's task on a thread."""
         with self.step(tenant) as is_behind:
             threads = self._behind if is_behind else self._ahead
-            return await asyncio.get_running_loop().run_in_executor(threads, step, *args)
+            return await on_thread(threads, step, *args)
 
     def close(self) -> None:
         """Take no more steps; those that run end by themselves."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from inference.threads import on_thread
 from protocol.errors import StorageUnavailable
 
 T = TypeVar("T")
@@ -99,9 +100,8 @@ class Database:
     async def read(self, query: Change[T]) -> T:
         """Run a query; it sees every change that was written before."""
         self._check_open()
-        loop = asyncio.get_running_loop()
         with _failures():
-            return await loop.run_in_executor(self._reader, query, self._connections[self._reader])
+            return await on_thread(self._reader, query, self._connections[self._reader])
 
     def _check_open(self) -> None:
         if not self._is_open:

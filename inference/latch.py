@@ -20,10 +20,11 @@ class Latch:
 
     def set(self) -> None:
         """Let all who wait go on."""
-        self._is_set = True
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        if not self._is_set:  # else nobody waits
+            self._is_set = True
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     def clear(self) -> None:
         """Let those who come now wait."""

@@ -91,8 +91,8 @@ def _decode_plain(text: bytes | str, max_tasks: int) -> list[Element] | None:
             if kind is None or not members.keys() <= _PLAIN[kind]:
                 return None
             message = msgspec.convert(members, kind)
-            if kind in JOB_TASKS:
-                elements.append(_checked(cast("Task", message), members.keys()))
+            if isinstance(message, Task):
+                elements.append(_checked(message, members.keys()))
             else:
                 elements.append(message)
         return elements
@@ -210,11 +210,14 @@ def _group_members(group: str, names: dict[str, str], value: Any) -> Iterator[tu
 
 def _refuse_repeats(elements: list[Element]) -> list[Element]:
     """Refuse a task whose taskUUID came before in the message."""
+    tasks = cast("list[Task]", elements)
+    uuids = [task.task_uuid.lower() for task in tasks if type(task) in JOB_TASKS]
+    if len({*uuids}) == len(uuids):
+        return elements
     seen: set[str] = set()
-    for place, element in enumerate(elements):
-        if type(element) not in JOB_TASKS:
+    for place, task in enumerate(tasks):
+        if type(task) not in JOB_TASKS:
             continue
-        task = cast("Task", element)
         key = task.task_uuid.lower()
         if key in seen:
             elements[place] = Failed(repeated_task_error(), task.task_type, task.task_uuid)

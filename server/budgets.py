@@ -36,11 +36,11 @@ _Place = tuple[str, str, float]
 
 def month_of(now: float) -> str:
     """Name the calendar month, in UTC."""
-    return _month_of_hour(int(now // 3600))
+    return _month_of_hour(now // 3600)
 
 
 @functools.lru_cache(maxsize=4)
-def _month_of_hour(hour: int) -> str:
+def _month_of_hour(hour: float) -> str:
     return time.strftime("%Y-%m", time.gmtime(hour * 3600))
 
 
@@ -79,7 +79,7 @@ class Budgets:
     @property
     def month(self) -> str:
         """The month that is spent in."""
-        return month_of(self._clock())
+        return _month_of_hour(self._clock() // 3600)
 
     def gone(self, key_id: str) -> Decimal:
         """Tell what a key has spent this month, and what is set aside for its tasks in work."""
@@ -110,8 +110,6 @@ class Budgets:
 
     def release(self, job: Job) -> None:
         """Give back what was set aside: the task was not taken, or has ended."""
-        if not self._set_aside:
-            return
         most = self._set_aside.pop(_place_of(job), None)
         if most is not None:
             self._held[job.key_id] -= most
@@ -128,7 +126,8 @@ class Budgets:
 
     def settle(self, outcome: Outcome) -> None:
         """Count what a task cost in the place of what was set aside for it."""
-        self.release(outcome.job)
+        if self._set_aside:
+            self.release(outcome.job)
         self._spent[outcome.job.key_id, self.month] += outcome.cost
 
     def record(self, connection: sqlite3.Connection, outcome: Outcome) -> None:

@@ -45,8 +45,8 @@ from server.tracing import traceparent_of
 
 TURN = 32
 """So many messages are answered before other clients have their turn …"""
-LONG = 16 * 1024
-"""… or up to one that is longer than this."""
+TURN_CHARS = 256 * 1024
+"""… or so many that they are as long as this together."""
 
 _log = logging.getLogger(__name__)
 
@@ -107,16 +107,16 @@ class Connection:
 
     async def _answer_turn(self, text: str | None, in_flight: int) -> None:
         """Answer a message and what has come behind it; tasks of several are admitted together."""
-        gathered, turn = Gathering(), 0
+        gathered, turn, chars = Gathering(), 0, 0
         while text is not None:
-            turn += 1
+            turn, chars = turn + 1, chars + len(text)
             self._received_bytes.add(len(text))
             elements = self._decode(text)
             if self._session is None or not gathered.add(elements):
                 await self._submit(gathered.take())
                 await self._answer(elements)
             owed = len(gathered) + (self._session.outstanding if self._session else 0)
-            is_over = turn == TURN or len(text) > LONG or owed >= in_flight
+            is_over = turn == TURN or chars >= TURN_CHARS or owed >= in_flight
             text = None if is_over else self._peer.take_text()
         await self._submit(gathered.take())
 
@@ -237,12 +237,13 @@ class Connection:
                     if session.was_oversized(result.seq):
                         reply = dispatcher.oversized(result, self._base_url)
                     else:
-                        reply = await dispatcher.reply(result, self._base_url)
+                        known = dispatcher.known_reply(result, self._base_url)
+                        reply = known or await dispatcher.reply(result, self._base_url)
                     if not writable.is_set():
                         await writable.wait()
                     self._receipts.ask()
                     self._send_now(reply)
-                    dispatcher.delivered(result, begun_at)
+                    dispatcher.delivered(result.outcome.job, begun_at)
                     session.sent(result.seq, result.outcome.job.id, size_bytes=len(reply.body))
                     self._room.set()
         except WebSocketDisconnect:

@@ -58,6 +58,8 @@ class Dispatcher:
         self._uploads = uploads
         self._allowances = allowances
         self._replier = replier
+        self.delivered = replier.delivered
+        """As the replier's."""
         self.is_draining = False
 
     async def submit_array(self, to: Recipient, tasks: Sequence[Task]) -> list[Reply | None]:
@@ -68,7 +70,7 @@ class Dispatcher:
         """
         if GetResponse in map(type, tasks):
             return await self._submit_with_polls(to, tasks)
-        drafts = [self._try_draft(to, task) for task in cast("Sequence[JobTask]", tasks)]
+        drafts = self._drafts(to, cast("Sequence[JobTask]", tasks))
         if len(tasks) > 1 and any(isinstance(d, Draft) and d.has_to_wait for d in drafts):
             # Each on its own: none waits for another one's pictures.
             singles = (self._admit(to, [pair]) for pair in zip(tasks, drafts, strict=True))
@@ -79,17 +81,13 @@ class Dispatcher:
         """Yield what ended for a stream, from a sequence number on, and then as it comes."""
         return self._engine.results(stream, after)
 
+    def known_reply(self, result: Result, base_url: str) -> Reply | None:
+        """Make the reply of a result at once; None: the store has to be asked, by `reply`."""
+        return self._replier.known(result.outcome, base_url, is_polled=result.is_polled)
+
     async def reply(self, result: Result, base_url: str) -> Reply:
         """Make the reply of a result."""
-        outcome, is_polled = result.outcome, result.is_polled
-        known = self._replier.known(outcome, base_url, is_polled=is_polled)
-        if known is not None:
-            return known
-        return await self._replier.pushed(outcome, base_url, is_polled=is_polled)
-
-    def delivered(self, result: Result, begun_at: float) -> None:
-        """Note that a reply was handed over, which began then."""
-        self._replier.delivered(result.outcome, begun_at)
+        return await self._replier.pushed(result.outcome, base_url, is_polled=result.is_polled)
 
     def oversized(self, result: Result, base_url: str) -> Reply:
         """Make the reply for a client that hung up on the real one."""
@@ -131,7 +129,7 @@ class Dispatcher:
     async def _store_inline(self, draft: Draft) -> dict[str, Stored]:
         """Check what takes time to check, then store the pictures that came inside a task."""
         tenant, task = draft.caller.tenant, draft.task
-        if draft.is_inline and await self._engine.find((tenant, task.task_uuid.lower())):
+        if draft.inline and await self._engine.find((tenant, task.task_uuid.lower())):
             raise repeated_task_error()  # else the engine says so, and nothing was stored in vain
         if isinstance(task, PictureTask) and task.has_callbacks:
             await self._callbacks.check(tenant, task)
@@ -171,25 +169,29 @@ class Dispatcher:
         self._allowances.check(caller, task.task_type)
         return self._intake.draft(caller, task, stream)
 
-    def _try_draft(self, to: Recipient, task: JobTask) -> Draft | CutwireError:
-        try:
-            return self._draft(to.caller, task, "" if task.is_async else to.stream)
-        except CutwireError as error:
-            return error
+    def _drafts(self, to: Recipient, tasks: Sequence[JobTask]) -> list[Draft | CutwireError]:
+        drafts: list[Draft | CutwireError] = []
+        for task in tasks:
+            try:
+                drafts.append(self._draft(to.caller, task, "" if task.is_async else to.stream))
+            except CutwireError as error:
+                drafts.append(error)
+        return drafts
 
     async def _admit(
         self, to: Recipient, pairs: Sequence[tuple[Task, Draft | CutwireError]]
     ) -> list[Reply | None]:
         """Make jobs of drafts, hand them to the engine together, acknowledge the async ones."""
         prepared: list[Job | CutwireError] = []
+        has_budget, is_traced = to.caller.monthly_budget is not None, bool(to.traceparent)
         for _, draft in pairs:
             if not isinstance(draft, Draft):
                 prepared.append(draft)
                 continue
             try:
-                waits = draft.has_to_wait or draft.caller.monthly_budget is not None
+                waits = draft.has_to_wait or has_budget
                 job = await self._prepare(draft) if waits else self._intake.job(draft, {})
-                prepared.append(_marked(job, to))
+                prepared.append(_marked(job, to) if is_traced or not job.reply_to else job)
             except CutwireError as error:
                 prepared.append(error)
         jobs = [job for job in prepared if isinstance(job, Job)]
@@ -243,8 +245,6 @@ class Dispatcher:
 
 def _marked(job: Job, to: Recipient) -> Job:
     """Add what has to be known of the request when it is gone."""
-    if job.reply_to and not to.traceparent:
-        return job
     callback = None if job.reply_to else Callback(base_url=to.base_url)
     return msgspec.structs.replace(job, callback=callback, traceparent=to.traceparent)
 

@@ -25,10 +25,9 @@ class Gathering:
         means depends on what becomes of those before it.
         """
         tasks: dict[str, Task] = {}
-        for element in elements:
-            if type(element) not in JOB_TASKS:
+        for task in cast("Sequence[Task]", elements):
+            if type(task) not in JOB_TASKS:
                 return False
-            task = cast("Task", element)
             tasks[task.task_uuid.lower()] = task
         if not tasks.keys().isdisjoint(self._tasks):
             return False

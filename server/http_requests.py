@@ -16,15 +16,16 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
     """
     if request.headers.get("content-encoding", "identity") != "identity":
         raise InvalidRequest("Send the body without Content-Encoding.")
-    body = bytearray()
+    parts, size = [], 0
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit_bytes:
+        async for part in request.stream():
+            parts.append(part)
+            size += len(part)
+            if size > limit_bytes:
                 raise MessageTooLarge(f"The body is larger than {limit_bytes:,} bytes.")
     except ClientDisconnect as exc:
         raise InvalidRequest("The body ended early.") from exc
-    return bytes(body)
+    return b"".join(parts)
 
 
 async def client_left(request: Request) -> None:

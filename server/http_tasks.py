@@ -134,7 +134,7 @@ class _Exchange:
                 reply = await self._dispatcher.reply(result, self._to.base_url)
                 job = result.outcome.job
                 self._replies.append((self._places[job.task.task_uuid], reply))
-                self._dispatcher.delivered(result, begun_at)
+                self._dispatcher.delivered(job, begun_at)
                 self._to.owed.discard(job.id)
                 if not self._to.owed:
                     return

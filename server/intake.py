@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
 import time
@@ -14,13 +13,13 @@ import msgspec
 from msgspec import UNSET
 
 from inference.coding import PictureLimits, probe
-from inference.inputs import resolve
 from inference.inputs.resolve import ImageId, InlineImage, classify, decode_inline
 from inference.inputs.urls import check_url
 from inference.keys import input_key, new_image_uuid
 from inference.models import Catalogue
 from inference.moderation import moderation_unavailable
 from inference.stores import Store
+from inference.threads import on_thread
 from inference.turns import Turns
 from protocol.errors import StorageUnavailable
 from protocol.jobs import ImageSource, Job, RemoteImage, StoredImage
@@ -30,10 +29,9 @@ from server.weighing import cost_units
 
 LOOK_EVERY_S = 5.0
 """How often to look which model a name means, and whether its file is still there."""
+NEVER_SEEN = (-math.inf, "")
 DECODERS = 2
 """Threads of our own: what arrives neither waits for tasks in work nor holds one up."""
-
-Form = ImageId | resolve.RemoteImage | InlineImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +60,19 @@ class Admissible:
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
-    """A task that may become a job, and the forms that its pictures come in."""
+    """A task that may become a job, and its pictures, by the wire names of their fields."""
 
     caller: Caller
     task: JobTask
     reply_to: str
     """The stream that its outcome goes to; empty: none."""
     model: str
-    forms: dict[str, Form]
-    is_inline: bool
-    """Whether it brings a picture that has to be stored."""
-
-    @property
-    def has_to_wait(self) -> bool:
-        """Whether something of it takes time before it can be a job."""
-        return self.is_inline or self.task.has_callbacks
+    images: dict[str, ImageSource]
+    """Pictures that lie somewhere already."""
+    inline: dict[str, InlineImage]
+    """Pictures that it brings, which have to be stored."""
+    has_to_wait: bool
+    """Whether something of it takes time before it can be a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,37 +111,34 @@ class Intake:
             CutwireError: the task cannot be taken.
         """
         model = self._check(task) if isinstance(task, PictureTask) else ""
-        forms: dict[str, Form] = {}
-        is_inline = False
+        images: dict[str, ImageSource] = {}
+        inline: dict[str, InlineImage] = {}
         for parameter, value in task.image_fields().items():
-            form = forms[parameter] = classify(value, parameter)
-            if isinstance(form, InlineImage):
-                is_inline = True
-            elif isinstance(form, resolve.RemoteImage):
+            form = classify(value, parameter)
+            if isinstance(form, ImageId):
+                images[parameter] = StoredImage(key="", image_uuid=form.image_uuid)
+            elif isinstance(form, InlineImage):
+                inline[parameter] = form
+            else:
                 self._admissible.check_url(form.url, parameter)
-        return Draft(caller, task, reply_to, model, forms, is_inline)
+                images[parameter] = RemoteImage(url=form.url)
+        has_to_wait = bool(inline) or task.has_callbacks
+        return Draft(caller, task, reply_to, model, images, inline, has_to_wait)
 
     async def store_inline(self, draft: Draft) -> dict[str, Stored]:
         """Store the pictures that came inside a task: wire name → picture."""
         return {
             parameter: await self._store_inline(draft.caller.tenant, form, parameter)
-            for parameter, form in draft.forms.items()
-            if isinstance(form, InlineImage)
+            for parameter, form in draft.inline.items()
         }
 
     def job(self, draft: Draft, inline: Mapping[str, Stored]) -> Job:
         """Make the job of a task; the pictures that came inside it have been stored."""
-        images: dict[str, ImageSource] = {}
-        pixels = 0  # of the task's first picture
-        for parameter, form in draft.forms.items():
-            if isinstance(form, ImageId):
-                images[parameter] = StoredImage(key="", image_uuid=form.image_uuid)
-            elif isinstance(form, resolve.RemoteImage):
-                images[parameter] = RemoteImage(url=form.url)
-            else:
-                stored = inline[parameter]
-                pixels = pixels if images else stored.pixels
-                images[parameter] = stored.image
+        images, pixels = draft.images, 0
+        if inline:
+            images = images | {parameter: stored.image for parameter, stored in inline.items()}
+            first = inline.get(next(iter(draft.task.image_fields())))
+            pixels = first.pixels if first else 0
         now = self._clock()
         return Job(
             tenant=draft.caller.tenant,
@@ -167,7 +160,7 @@ class Intake:
             raise moderation_unavailable()
         asked = "" if task.model is UNSET else task.model
         now = self._clock()
-        seen_at, name = self._models_seen.get((type(task), asked), (-math.inf, ""))
+        seen_at, name = self._models_seen.get((type(task), asked), NEVER_SEEN)
         if now - seen_at > LOOK_EVERY_S:
             name = self._find_model(task, asked)
             self._models_seen[type(task), asked] = now, name
@@ -191,9 +184,8 @@ class Intake:
                     await self._store.delete(source.key)
 
     async def _store_inline(self, tenant: str, form: InlineImage, parameter: str) -> Stored:
-        loop = asyncio.get_running_loop()
         async with self._turns.hold(tenant):
-            data, pixels = await loop.run_in_executor(
+            data, pixels = await on_thread(
                 self._threads, self._admissible.decode_inline, form.text, parameter
             )
         key = input_key(tenant, new_image_uuid())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import uuid
 import zipfile
@@ -13,6 +12,7 @@ import numpy as np
 
 from inference.coding import PictureLimits, decode, encode_mask
 from inference.stores import BlobNotFound, Store
+from inference.threads import on_thread
 from protocol.errors import TaskNotFound
 from protocol.jobs import Product
 
@@ -49,12 +49,9 @@ class MaskArchive:
             masks = [await self._store.get(mask.key) for mask in product.masks]
         except BlobNotFound as exc:
             raise TaskNotFound("The masks have expired; send the picture again.") from exc
-        loop = asyncio.get_running_loop()
         visual_id = request_id.replace("-", "")[:16]
         shape = (product.height, product.width)
-        archive = await loop.run_in_executor(
-            self._threads, pack_masks, visual_id, masks, shape, self._limits
-        )
+        archive = await on_thread(self._threads, pack_masks, visual_id, masks, shape, self._limits)
         await self._store.put(key, archive, MEDIA_TYPE)
         return len(archive)
 

@@ -220,7 +220,7 @@ class Metrics:
         tasks, spread, cost, result_bytes = counts
         tasks.value += 1
         spread.observe(seconds)
-        cost.value += float(outcome.cost)
+        cost.value += outcome.cost
         if outcome.product is not None:
             result_bytes.value += outcome.product.size_bytes
         for stage, took_ms in outcome.stages_ms.items():

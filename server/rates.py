@@ -59,18 +59,15 @@ class RateLimiter:
         self._step_s = 60 / per_minute if per_minute else 0.0
         self._ahead_s = max(burst_s, self._step_s)
         self.what = what
+        self.is_limited = per_minute > 0
+        """Whether there is any limit."""
         self._clock = clock
         self._used_until: dict[str, float] = {}
         self._passed: Counter[str] = Counter()
 
-    @property
-    def is_limited(self) -> bool:
-        """Whether there is any limit."""
-        return self._per_minute > 0
-
     def count(self, key_id: str) -> None:
         """Count a call; raises RateLimited, and counts nothing, where it is one too many."""
-        if not self._per_minute:
+        if not self.is_limited:
             return
         now = self._clock()
         used_until = max(now, self._used_until.get(key_id, now)) + self._step_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -13,6 +12,7 @@ from msgspec import UNSET
 
 from inference.keys import RESULTS
 from inference.stores import BlobNotFound, Store
+from inference.threads import on_thread
 from protocol.errors import CutwireError, ResultTooLarge, StorageUnavailable, TaskNotFound
 from protocol.jobs import Job, Outcome, Product, StoredImage
 from protocol.replies import Reply, error_reply, inline_reply, result_reply
@@ -51,11 +51,8 @@ class Replier:
         self._threads = threads
         self._url_life_s = url_life_s
         self._count_refused = refused
-        self._traces = traces
-
-    def delivered(self, outcome: Outcome, begun_at: float) -> None:
-        """Note that an outcome was handed over; its reply was begun then (`time.monotonic`)."""
-        self._traces.delivered(outcome.job, begun_at)
+        self.delivered = traces.delivered
+        """Note that a job's reply was handed over, which was begun then (`time.monotonic`)."""
 
     async def reply(self, outcome: Outcome, base_url: str, *, is_polled: bool = False) -> Reply:
         """Encode an outcome; a poll's answer also says `status`."""
@@ -155,8 +152,7 @@ class Replier:
         data = await self._store.get(product.key)
         is_uri = task.output_type == "dataURI"
         field = "ImageDataURI" if is_uri else "ImageBase64Data"
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
+        return await on_thread(
             self._threads,
             lambda: inline_reply(
                 result,
@@ -184,7 +180,7 @@ def _result(
     status = "success" if is_polled else None
     is_priced = isinstance(task, PictureTask) and task.include_cost
     cost = json_number(outcome.cost) if is_priced else None
-    if isinstance(task, ImageMasking):
+    if type(task) is ImageMasking:
         return MaskResult(
             task_type=task.task_type,
             task_uuid=task.task_uuid,

@@ -50,7 +50,8 @@ class Settlement:
         self._budgets.settle(outcome)
         self._metrics.settled(outcome, seconds)
         self._traces.ended(outcome, now)
-        self._log(outcome, seconds)
+        if _log.isEnabledFor(logging.INFO):
+            self._log(outcome, seconds)
         for source in outcome.job.images.values():
             if isinstance(source, StoredImage) and not source.image_uuid:
                 await self._drop(source.key)
@@ -62,8 +63,6 @@ class Settlement:
             _log.warning("input not deleted; it expires later", extra={"detail": exc.detail})
 
     def _log(self, outcome: Outcome, seconds: float) -> None:
-        if not _log.isEnabledFor(logging.INFO):
-            return
         job, fault = outcome.job, outcome.fault
         extra = {
             "task_type": job.task.task_type,

@@ -52,8 +52,8 @@ class UrlSigner:
 
     def sign(self, path: str, life_s: float) -> str:
         """Append expiry and signature to a path."""
-        expires = str(int(self._clock() + life_s))
-        return f"{path}?exp={expires}&sig={self._signature(self._keyed[0], path, expires)}"
+        expires = int(self._clock() + life_s)
+        return f"{path}?exp={expires}&sig={_signature(self._keyed[0], path, expires)}"
 
     def is_valid(self, path: str, expires: str, signature: str) -> bool:
         """Tell whether a path was signed by us and has not expired, by anybody's clock."""
@@ -61,7 +61,7 @@ class UrlSigner:
             return False
         genuine = [
             hmac.compare_digest(
-                self._signature(keyed, path, expires).encode(),
+                _signature(keyed, path, expires).encode(),
                 signature.encode("utf-8", "replace"),
             )
             for keyed in self._keyed
@@ -72,10 +72,10 @@ class UrlSigner:
         """How long a valid URL opens by its own account; 0: it is open for the skew alone."""
         return max(0, int(int(expires) - self._clock()))
 
-    @staticmethod
-    def _signature(keyed: _Keyed, path: str, expires: str) -> str:
-        mac = keyed.digest(f"{path}\n{expires}".encode())
-        return pybase64.b64encode_as_string(mac, b"-_")[:-1]  # without its one "="
+
+def _signature(keyed: _Keyed, path: str, expires: str | int) -> str:
+    mac = keyed.digest(f"{path}\n{expires}".encode())
+    return pybase64.b64encode_as_string(mac, b"-_")[:-1]  # without its one "="
 
 
 def load_secret(data_dir: Path) -> bytes:

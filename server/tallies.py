@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -25,7 +26,8 @@ class Sum:
     __slots__ = ("value",)
 
     def __init__(self) -> None:
-        self.value = 0.0
+        self.value: Any = 0
+        """Of whatever kind is added: Decimals are fast to add up, and slow to make floats of."""
 
     def add(self, amount: float = 1.0) -> None:
         """Count something."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from ipaddress import ip_address
 from typing import Protocol
 
 from inference.inputs.addresses import IPAddress
+from inference.threads import on_thread
 
 
 class Resolve(Protocol):
@@ -34,7 +34,7 @@ class SystemResolver:
     async def __call__(self, host: str, port: int) -> Sequence[IPAddress]:
         """Look the name up once."""
         ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        rows = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        rows = await on_thread(self._threads, ask)
         return list(dict.fromkeys(ip_address(row[4][0]) for row in rows))
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ class Streams:
         """Deliver an outcome; without a name, to nobody."""
         if not name:
             return
-        stream = self._stream(name)
+        stream = self._streams.get(name) or self._stream(name)
         stream.results.append((self._clock(), Result(next(self._seq), outcome, is_polled)))
         stream.grown.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Set as AbstractSet
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -100,8 +101,7 @@ class Task(
     @property
     def task_type(self) -> str:
         """The taskType that the client sent."""
-        tag: str = self.__struct_config__.tag  # type: ignore[assignment]
-        return tag
+        return _tag_of(type(self))
 
     @property
     def is_async(self) -> bool:
@@ -115,6 +115,12 @@ class Task(
 
     def check(self, sent: AbstractSet[str]) -> None:
         """Raise what no single field can see; `sent` holds the wire names that the client gave."""
+
+
+@functools.cache
+def _tag_of(kind: type[Task]) -> str:
+    tag: str = kind.__struct_config__.tag  # type: ignore[assignment]
+    return tag
 
 
 class PictureTask(Task, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True):
@@ -175,7 +181,7 @@ class PictureTask(Task, frozen=True, kw_only=True, rename=wire_name, omit_defaul
                 "leave ttl out or ask for outputType URL.",
                 parameter="ttl",
             )
-        if self.is_moderated and self.safety.mode == "none":  # type: ignore[union-attr]
+        if self.safety is not UNSET and self.safety.is_on and self.safety.mode == "none":
             raise InvalidParameter(
                 "safety.mode none judges nothing, but safety asks for a check; leave one out.",
                 parameter="safety.mode",

@@ -21,7 +21,7 @@ from server.commands.common import (
     write_aside,
 )
 from server.data_dir import hold_data_dir, prepare_data_dir
-from server.edge import serve
+from server.edge.server import serve
 from server.logs import set_up_logging
 
 _log = logging.getLogger(__name__)

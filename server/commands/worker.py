@@ -16,7 +16,7 @@ from server.commands.common import (
     read_settings,
     write_aside,
 )
-from server.edge import serve
+from server.edge.server import serve
 from server.logs import set_up_logging
 
 DEFAULT_PORT = 8001

@@ -1,17 +1,20 @@
 """How many sockets may be connected without a login: a room with seats, and a queue before it."""
 
+from __future__ import annotations
+
 import asyncio
 import ipaddress
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
-
-from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+from typing import TYPE_CHECKING, Any, Protocol
 
 from inference.latch import Latch
 from server.edge.pings import OnPong
 from server.edge.refusals import TOO_BUSY
 from server.edge.settings import EdgeSettings
+
+if TYPE_CHECKING:  # the application is imported without the server
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
 EXTENSION = "cutwire.edge"
 

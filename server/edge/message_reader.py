@@ -1,5 +1,6 @@
 """How a WebSocket is parsed one message at a time: the next begins when the application asks."""
 
+import functools
 import logging
 from collections.abc import Generator, Sequence
 
@@ -23,6 +24,7 @@ SHORTEST = 6
 """Bytes of a client's frame that is empty: its head and its mask."""
 
 
+@functools.lru_cache(maxsize=1024)
 def text_head(size: int) -> bytes:
     """Write the header of a server's text frame, unfragmented (RFC 6455, 5.2)."""
     if size < 126:
@@ -83,7 +85,8 @@ class HeldReader(StreamReader):
         end = start + size
         if size < 0 or len(buffer) < end or (limit_bytes is not None and size > limit_bytes):
             return None
-        text: bytes = apply_mask(buffer[start:end], buffer[start - 4 : start])
+        with memoryview(buffer) as whole, whole[start:end] as content:  # no copy
+            text: bytes = apply_mask(content, buffer[start - 4 : start])
         del buffer[:end]
         return text
 

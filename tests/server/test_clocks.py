@@ -21,7 +21,7 @@ MEASURES_WAITS = (
     *("inference/local_engine/streams.py", "inference/models", "inference/sandbox"),
     *("inference/steps", "inference/tools.py", "inference/worker.py"),
     *("server/connection.py", "server/edge", "server/http_tasks.py", "server/rates.py"),
-    *("server/readiness.py", "server/session.py", "server/session_registry.py"),
+    *("server/health.py", "server/session.py", "server/session_registry.py"),
 )
 TIME_OF_DAY = {"time.time", "time.time_ns", "datetime.now", "datetime.today"}
 

@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 from edge_client import PATIENCE_S, Application, Client, wait
 
-from server.edge import EdgeServer, EdgeSettings
+from server.edge import EdgeSettings
 from server.edge.config import EdgeConfig
 from server.edge.http_protocol import EdgeHttp
 from server.edge.listening import base_url, close_sockets, open_sockets
+from server.edge.server import EdgeServer
 from server.edge.websocket_protocol import EdgeWebSocket
 
 ROOT = Path(__file__).parents[3]
 
 PROGRAM = """
 import asyncio, sys
-from server.edge import EdgeSettings, serve
+from server.edge import EdgeSettings
+from server.edge.server import serve
 
 async def app(scope, receive, send):
     while (await receive())["type"] != "lifespan.shutdown":
