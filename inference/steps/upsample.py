@@ -27,7 +27,7 @@ def upsample_alpha(small: NDArray[np.float32], rgb: NDArray[np.uint8]) -> NDArra
     small_height, small_width = small.shape
     snapped = _snap(small)
     if min(small_height / height, small_width / width) >= _ENOUGH:
-        return resize_mask(_to_bytes(snapped), width, height).copy()
+        return resize_mask(_to_bytes(snapped), width, height)
     uncertain = grow(snapped > 0, 1) & grow(snapped < 1, 1)
     # Where the small alpha is certain, so are its neighbours: the nearest one says it all.
     labels = np.where(uncertain, UNCERTAIN, _to_bytes(snapped))
