@@ -18,8 +18,11 @@ from tools import debian
 
 from inference.config import load_settings
 from inference.jetstream_engine import names
+from inference.stores import StoreSettings, open_store
 from server.app import build_service
 from server.cli import make_parser
+from server.health import Health
+from server.parts import Parts
 from server.settings import Settings
 
 CHART = DEPLOY / "chart"
@@ -189,7 +192,11 @@ def test_pool_scales_on_its_own_stream(manifests: list[dict[str, Any]]) -> None:
 
 def test_ingress_lets_clients_reach_all_and_metrics_nobody(tmp_path: Path) -> None:
     given = values(CHART / "values.yaml")["ingress"]["paths"]
-    table = build_service(Settings(data_dir=tmp_path)).routes.table()
+    parts, store = Parts(), open_store(StoreSettings(), tmp_path)
+    table = [
+        *build_service(Settings(data_dir=tmp_path)).routes.table(),
+        *Health(store, parts, lambda: True).table(),
+    ]
     paths = {re.sub(r"\{.*", "", str(getattr(route, "path", ""))) for route in table}
     outside = {path for path in paths if any(f"{path}/".startswith(f"{each}/") for each in given)}
-    assert paths - outside == {"/metrics", "/health/live"}
+    assert paths - outside == {"/metrics", "/health/live", "/health/ready"}
