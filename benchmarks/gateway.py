@@ -139,10 +139,9 @@ class Side:
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()  # it has logged in
-            for frame in frames:
+            until = time.monotonic() + seconds
+            for frame in itertools.takewhile(lambda _: time.monotonic() < until, frames):
                 self.socket.exchange([frame], 1, 1)
-                if process.poll() is not None:
-                    break
             return [float(line) for line in process.stdout]
 
 
