@@ -68,7 +68,7 @@ def _blend(above: Cells, below: Cells, share: np.float32, line: Bytes) -> None:
 
 @part
 def _mix(front: np.uint8, back: np.uint8, share: np.uint16) -> np.uint8:
-    """Mix by a share of 255, rounded: (v + 1 + (v >> 8)) >> 8 is v / 255 for all that occur."""
+    """Mix by a share of 255: (x + (x >> 8)) >> 8 of x = v + 128 is v / 255, rounded."""
     rest = np.uint16(np.uint16(255) - share)
     total = np.uint16(np.uint16(front) * share + np.uint16(back) * rest + np.uint16(128))
     return np.uint8(np.uint16(total + np.uint16(total >> np.uint16(8))) >> np.uint16(8))
