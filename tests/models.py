@@ -39,7 +39,14 @@ def embedded_like(size: int = 32) -> bytes:
         helper.make_node("ReduceMean", ["planes", "axes"], ["grey"], keepdims=1),
         helper.make_node("Mul", ["grey", "scale"], ["alpha"]),
     ]
-    constants = [
+    return _from_picture_to_alpha(nodes, [], size)
+
+
+def _from_picture_to_alpha(
+    nodes: list[NodeProto], constants: list[TensorProto], size: int
+) -> bytes:
+    """Finish a graph whose nodes make `alpha` of `picture`, with what they all need."""
+    shared = [
         numpy_helper.from_array(np.array([1], np.int64), "axes"),
         numpy_helper.from_array(np.array(1 / 255, np.float32), "scale"),
     ]
@@ -48,7 +55,7 @@ def embedded_like(size: int = 32) -> bytes:
         "embedded",
         [_value("picture", TensorProto.UINT8, ["N", size, size, 3])],
         [_value("alpha", TensorProto.FLOAT, ["N", 1, size, size])],
-        constants,
+        [*shared, *constants],
     )
     return _finish(graph).SerializeToString()
 
@@ -140,10 +147,7 @@ def recurring(shapes: Sequence[Sequence[int]], size: int = 4) -> bytes:
         helper.make_node("Cast", ["picture"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMax", ["floats"], ["level0"], keepdims=0),
     ]
-    constants = [
-        numpy_helper.from_array(np.array([1], np.int64), "axes"),
-        numpy_helper.from_array(np.array(1 / 255, np.float32), "scale"),
-    ]
+    constants = []
     last = 2 * len(shapes)
     for number, shape in enumerate([*shapes, *shapes]):
         constants.append(numpy_helper.from_array(np.array(shape, np.int64), f"shape{number}"))
@@ -157,14 +161,7 @@ def recurring(shapes: Sequence[Sequence[int]], size: int = 4) -> bytes:
         helper.make_node("ReduceMean", ["planes", "axes"], ["grey"], keepdims=1),
         helper.make_node("Mul", ["grey", "scale"], ["alpha"]),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "recurring",
-        [_value("picture", TensorProto.UINT8, ["N", size, size, 3])],
-        [_value("alpha", TensorProto.FLOAT, ["N", 1, size, size])],
-        constants,
-    )
-    return _finish(graph).SerializeToString()
+    return _from_picture_to_alpha(nodes, constants, size)
 
 
 def write_packaged(folder: Path, content: bytes, name: str = "embedded") -> Path:

@@ -35,6 +35,9 @@ LOOK_S = 1.0
 IDLE_LOOK_S = 30.0
 """Between looks into the store: while something is awaited, and otherwise."""
 
+MAX_LIVE = 1024
+"""Live results kept for a reader that is behind; the oldest go, and are read from the store."""
+
 MAX_FORGOTTEN = 50_000
 """Streams of single requests are not read again: to remember many of them is of no use."""
 
@@ -116,7 +119,7 @@ class _Reading:
         self.stream = stream
         self._broker = broker
         self._seq = seq
-        self._live: deque[Msg] = deque()
+        self._live: deque[Msg] = deque(maxlen=MAX_LIVE)
         self._has_live = asyncio.Event()
         self._subscription: Subscription | None = None
 

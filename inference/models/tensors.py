@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.kernels.resampling import average
 from inference.kernels.resizing import resize
 from inference.models.row import Row
+from inference.steps.resize import average_rgb
 from protocol.errors import InferenceFailed
 
 Floats = NDArray[np.float32]
@@ -89,13 +89,9 @@ def to_scores(output: NDArray[Any], row: Row) -> dict[str, float]:
 def _resize(rgb: Bytes, row: Row) -> Bytes:
     width, height = _size(row)
     how = "lanczos" if row.is_rembg_exact else row.resize
-    if how != "area":
-        return resize(rgb, width, height, how)
-    if width > rgb.shape[1] or height > rgb.shape[0]:
-        return resize(rgb, width, height, "bilinear")
-    if rgb.shape[:2] == (height, width):
-        return rgb
-    return average(np.ascontiguousarray(rgb), width, height)
+    if how == "area":
+        return average_rgb(rgb, width, height)
+    return resize(rgb, width, height, how)
 
 
 def _normalise(planes: Bytes, row: Row) -> Floats:

@@ -23,8 +23,6 @@ from server.edge.message_reader import MessageProtocol, text_head
 from server.edge.pinging import PingingWebSocket
 from server.edge.refusals import TOO_BUSY
 
-OPEN = State.OPEN
-
 
 class EdgeWebSocket(PingingWebSocket):
     """uvicorn's protocol with limits; overrides private names, see tests/server/edge."""
@@ -229,7 +227,7 @@ class EdgeWebSocket(PingingWebSocket):
 
     def send_text(self, parts: Sequence[bytes]) -> int:
         """Send a text message as `send` does, without its copies."""
-        if self.close_sent or self.disconnected or self.conn.state is not OPEN:
+        if self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
             raise ClientDisconnected
         size_bytes = sum(map(len, parts))
         if self.conn.extensions:

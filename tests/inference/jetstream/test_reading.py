@@ -11,7 +11,7 @@ from fakes import PATIENCE_S, STREAM, job_of, outcome_of
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from inference.jetstream_engine import names
+from inference.jetstream_engine import names, reader
 from inference.jetstream_engine.broker import Broker, OnMessage
 from inference.jetstream_engine.engine import JetStreamEngine
 from inference.jetstream_engine.jobs import encode_outcome
@@ -98,3 +98,18 @@ async def test_live_result_that_was_lost_is_read_from_the_store(broker: WatchedB
         await store(broker, range(12))
 
     assert await reading == uuids(12)
+
+
+async def test_results_beyond_what_is_kept_live_are_read_from_the_store(
+    broker: WatchedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "MAX_LIVE", 5)
+    await store(broker, range(1))
+    reading = asyncio.create_task(read_all(broker, COUNT))
+    async with asyncio.timeout(PATIENCE_S):
+        await broker.has_looked.wait()
+        await store(broker, range(1, COUNT))
+    broker.may_go_on.set()
+
+    assert await reading == uuids(COUNT)
+    assert broker.looks >= COUNT - 6
