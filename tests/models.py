@@ -39,23 +39,21 @@ def embedded_like(size: int = 32) -> bytes:
         helper.make_node("ReduceMean", ["planes", "axes"], ["grey"], keepdims=1),
         helper.make_node("Mul", ["grey", "scale"], ["alpha"]),
     ]
-    return _from_picture_to_alpha(nodes, [], size)
+    scale = numpy_helper.from_array(np.array(1 / 255, np.float32), "scale")
+    return _from_picture_to_alpha(nodes, [scale], size)
 
 
 def _from_picture_to_alpha(
     nodes: list[NodeProto], constants: list[TensorProto], size: int
 ) -> bytes:
-    """Finish a graph whose nodes make `alpha` of `picture`, with what they all need."""
-    shared = [
-        numpy_helper.from_array(np.array([1], np.int64), "axes"),
-        numpy_helper.from_array(np.array(1 / 255, np.float32), "scale"),
-    ]
+    """Finish a graph whose nodes make `alpha` of `picture`; all take the mean over its `axes`."""
+    axes = numpy_helper.from_array(np.array([1], np.int64), "axes")
     graph = helper.make_graph(
         nodes,
         "embedded",
         [_value("picture", TensorProto.UINT8, ["N", size, size, 3])],
         [_value("alpha", TensorProto.FLOAT, ["N", 1, size, size])],
-        [*shared, *constants],
+        [axes, *constants],
     )
     return _finish(graph).SerializeToString()
 
@@ -98,16 +96,8 @@ def poisonable(size: int = 4) -> bytes:
     constants = [
         numpy_helper.from_array(np.array(255, np.float32), "whole"),
         numpy_helper.from_array(np.array([0], np.float32), "zero"),
-        numpy_helper.from_array(np.array([1], np.int64), "axes"),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "poisonable",
-        [_value("picture", TensorProto.UINT8, ["N", size, size, 3])],
-        [_value("alpha", TensorProto.FLOAT, ["N", 1, size, size])],
-        constants,
-    )
-    return _finish(graph).SerializeToString()
+    return _from_picture_to_alpha(nodes, constants, size)
 
 
 def greedy(size: int = 4) -> bytes:
@@ -129,16 +119,8 @@ def greedy(size: int = 4) -> bytes:
         numpy_helper.from_array(np.array(2**40, np.int64), "many"),
         numpy_helper.from_array(np.array(1, np.int64), "one"),
         numpy_helper.from_array(np.array([1], np.int64), "vector"),
-        numpy_helper.from_array(np.array([1], np.int64), "axes"),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "greedy",
-        [_value("picture", TensorProto.UINT8, ["N", size, size, 3])],
-        [_value("alpha", TensorProto.FLOAT, ["N", 1, size, size])],
-        constants,
-    )
-    return _finish(graph).SerializeToString()
+    return _from_picture_to_alpha(nodes, constants, size)
 
 
 def recurring(shapes: Sequence[Sequence[int]], size: int = 4) -> bytes:
@@ -147,7 +129,7 @@ def recurring(shapes: Sequence[Sequence[int]], size: int = 4) -> bytes:
         helper.make_node("Cast", ["picture"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMax", ["floats"], ["level0"], keepdims=0),
     ]
-    constants = []
+    constants = [numpy_helper.from_array(np.array(1 / 255, np.float32), "scale")]
     last = 2 * len(shapes)
     for number, shape in enumerate([*shapes, *shapes]):
         constants.append(numpy_helper.from_array(np.array(shape, np.int64), f"shape{number}"))
