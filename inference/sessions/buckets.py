@@ -9,6 +9,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from inference.sessions.pinning import pinned
+
 
 class Tensor(NamedTuple):
     """An input or output: its name, shape and type."""
@@ -43,7 +45,7 @@ class Bucket:
     ) -> None:
         self._ort = ort
         self._binding = ort.io_binding()
-        self._staged = {name: np.zeros(shape, dtype) for name, shape, dtype in inputs}
+        self._staged = {tensor.name: _stage(tensor, place) for tensor in inputs}
         self._inputs = {name: _allocate(tensor, place) for tensor in inputs for name in tensor[:1]}
         self._output = _allocate(output, place)
         for name, value in self._inputs.items():
@@ -63,6 +65,12 @@ class Bucket:
         self._ort.run_with_iobinding(self._binding, self._options)
         self._binding.synchronize_outputs()
         return np.array(self._output.numpy())
+
+
+def _stage(tensor: Tensor, place: tuple[str, int]) -> NDArray[Any]:
+    _, shape, dtype = tensor
+    name, device = place
+    return np.zeros(shape, dtype) if name == "cpu" else pinned(shape, dtype, device)
 
 
 def _allocate(tensor: Tensor, place: tuple[str, int]) -> Any:
