@@ -7,7 +7,6 @@ network works on a subject's outline and not on noise. Weights of others are not
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,34 +148,8 @@ def _finish(graph: Graph, outputs: list[str]) -> onnx.ModelProto:
 
 
 def quantise(source: Path, target: Path, inputs: list[Floats]) -> None:
-    """Write the int8 variant: operators on bytes, weights per channel; `inputs` calibrate it.
+    """Write the int8 variant, calibrated by `inputs`; the sum with the mask stays in floats."""
+    from inference.training.int8 import write_int8
 
-    The sum with the given mask stays in floats.
-    """
-    from onnxruntime.quantization import (
-        CalibrationDataReader,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.items = iter({INPUT: item} for item in inputs)
-
-        def get_next(self) -> dict[str, Floats] | None:
-            return next(self.items, None)
-
-    logging.disable(logging.WARNING)  # it advises shape inference, which this file does not need
-    quantize_static(
-        source,
-        target,
-        Reader(),
-        quant_format=QuantFormat.QOperator,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        op_types_to_quantize=["Conv", "MaxPool", "Resize", "Concat", "Add", "Relu"],
-        nodes_to_exclude=[onnx.load(source).graph.node[-1].name],
-    )
-    logging.disable(logging.NOTSET)
+    model = onnx.load(source)
+    write_int8(model, target, ({INPUT: one} for one in inputs), kept=[model.graph.node[-1].name])

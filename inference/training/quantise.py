@@ -15,31 +15,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from inference.training.compose import make_sample
 from inference.training.export import write_model
+from inference.training.int8 import write_int8
 from inference.training.sources import load_stock
 
 _SMALLEST = 256  # numbers; smaller tensors stay as they are
-
-
-class Samples(CalibrationDataReader):  # type: ignore[misc]
-    """Calibration pictures: training samples, never evaluation pictures."""
-
-    def __init__(self, pictures: NDArray[np.uint8]) -> None:
-        self._rest = list(pictures)
-
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        """One picture, or None at the end."""
-        return {"picture": self._rest.pop()[None]} if self._rest else None
 
 
 def store_half(source: Path, target: Path) -> None:
@@ -62,24 +45,14 @@ def store_half(source: Path, target: Path) -> None:
 
 
 def quantise(source: Path, target: Path, pictures: NDArray[np.uint8]) -> None:
-    """Static int8: u8 activations, s8 kernels per channel, QOperator; the last layer stays."""
+    """Write the static int8 form; the first and the last convolution stay in floats."""
     prepared = target.with_suffix(".prepared")
     draft = target.with_suffix(".draft")
     quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-    convolutions = [n.name for n in onnx.load(str(prepared)).graph.node if n.op_type == "Conv"]
-    quantize_static(
-        str(prepared),
-        str(draft),
-        Samples(pictures),
-        quant_format=QuantFormat.QOperator,
-        per_channel=True,
-        reduce_range=True,  # without VNNI, u8 by s8 may overflow 16 bits
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=["Conv", "Add"],
-        nodes_to_exclude=[convolutions[0], convolutions[-1]],
-        calibrate_method=CalibrationMethod.MinMax,
-    )
+    model = onnx.load(str(prepared))
+    convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    feeds = ({"picture": one[None]} for one in pictures)
+    write_int8(model, draft, feeds, kept=[convolutions[0], convolutions[-1]])
     write_model(onnx.load(str(draft)), target)
     prepared.unlink()
     draft.unlink()
