@@ -128,8 +128,10 @@ def _measure_parts(mask: Bytes, runs: Whole, parents: Whole, sizes: Whole, peaks
         number = runs[root, 3]
         runs[run, 3] = number
         sizes[number] += last - first
-        for x in range(first, last):
-            peaks[number] = max(peaks[number], mask[y, x])
+        seen, peak = mask[y, first:last], np.uint8(0)
+        for x in range(len(seen)):
+            peak = max(peak, seen[x])
+        peaks[number] = max(peaks[number], peak)
     return count
 
 

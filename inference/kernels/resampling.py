@@ -21,7 +21,11 @@ from inference.kernels.kernel import (
 
 Bytes = NDArray[np.uint8]
 Cells = NDArray[np.float32]
+Words = NDArray[np.uint16]
 Counts = NDArray[np.uint32]
+
+MOST_ROWS = 256
+"""That are averaged to one: their sums have 16 bits."""
 
 
 @part
@@ -33,17 +37,17 @@ def _first_under(cell: int, pixels: int, cells: int) -> int:
 def average(rgb: Bytes, width: int, height: int) -> Bytes:
     """Shrink H×W×3 to height×width×3: the mean of all whose centres lie under each pixel.
 
-    Neither side may grow.
+    Neither side may grow, nor the height shrink more than `MOST_ROWS` times.
     """
     result = np.empty((height, width, 3), np.uint8)
     lines = rgb.reshape(rgb.shape[0], -1)
-    sums, totals = np.empty(lines.shape[1], np.uint32), np.zeros(lines.shape[1] + 3, np.uint32)
+    sums, totals = np.empty(lines.shape[1], np.uint16), np.zeros(lines.shape[1] + 3, np.uint32)
     _average(lines, sums, totals, result)
     return result
 
 
 @part
-def add_up(sums: Counts, totals: Counts) -> None:
+def add_up(sums: Words, totals: Counts) -> None:
     """Write for each pixel of three bands the sums of all before it; the first are there: 0."""
     red, green, blue = np.uint32(0), np.uint32(0), np.uint32(0)
     for x in range(len(sums) // 3):
@@ -53,8 +57,8 @@ def add_up(sums: Counts, totals: Counts) -> None:
         totals[3 * x + 3], totals[3 * x + 4], totals[3 * x + 5] = red, green, blue
 
 
-@kernel(reads(byte, 2), writes(count, 1), writes(count, 1), writes(byte, 3))
-def _average(lines: Bytes, sums: Counts, totals: Counts, result: Bytes) -> None:
+@kernel(reads(byte, 2), writes(word, 1), writes(count, 1), writes(byte, 3))
+def _average(lines: Bytes, sums: Words, totals: Counts, result: Bytes) -> None:
     height, width, _ = result.shape
     tall, wide = len(lines), lines.shape[1] // 3
     for row in range(height):
@@ -82,7 +86,7 @@ def soften(rgb: Bytes) -> Bytes:
 
 
 @kernel(reads(byte, 3), writes(word, 1), writes(byte, 2))
-def _soften(rgb: Bytes, line: NDArray[np.uint16], result: Bytes) -> None:
+def _soften(rgb: Bytes, line: Words, result: Bytes) -> None:
     tall, wide, _ = rgb.shape
     for row in range(tall):
         above, below = rgb[max(row - 1, 0)], rgb[min(row + 1, tall - 1)]

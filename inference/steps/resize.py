@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.kernels.resampling import average
+from inference.kernels.resampling import MOST_ROWS, average
 from inference.kernels.resizing import resize
 
 
@@ -18,11 +18,10 @@ def resize_rgb(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
 def average_rgb(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Shrink H×W×3 to height×width×3: the mean of all whose centres lie under each pixel.
 
-    Where a side grows, both are bilinear.
+    Where a side grows, or the height shrinks beyond measure, both are bilinear.
     """
-    if (rgb.shape[0], rgb.shape[1]) == (height, width) or (
-        rgb.shape[0] < height or rgb.shape[1] < width
-    ):
+    tall, wide = rgb.shape[:2]
+    if (tall, wide) == (height, width) or not height <= tall <= height * MOST_ROWS or wide < width:
         return resize_rgb(rgb, width, height)
     return average(np.ascontiguousarray(rgb), width, height)
 

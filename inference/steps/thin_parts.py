@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.steps.holes import Flags, widen
+from inference.steps.morphology import Flags, grow
 from inference.steps.resize import average_rgb, resize_mask
 
 Bytes = NDArray[np.uint8]
@@ -40,14 +40,16 @@ def keep_thin_parts(rgb: Bytes, mask: Bytes) -> Bytes:
 
 def _ground_colour(small: Bytes, subject: Bytes) -> Floats | None:
     """Return the colour of the border, None where it has not one."""
-    border = np.zeros(subject.shape, np.bool_)
-    border[[0, -1]] = border[:, [0, -1]] = True
-    colours = small[border & (subject == 0)].astype(np.float32)
+    colours = _border(small)[_border(subject) == 0].astype(np.float32)
     if colours.size == 0:
         return None
     median = np.median(colours, axis=0)
     near = np.abs(colours - median).max(axis=1) <= _PLAIN
     return np.asarray(median, np.float32) if near.mean() >= _PLAIN_SHARE else None
+
+
+def _border(pixels: Bytes) -> Bytes:
+    return np.concatenate((pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]))
 
 
 def _difference(rgb: Bytes, ground: Floats) -> Floats:
@@ -64,20 +66,21 @@ def _thin_parts(difference: Floats, subject: Flags) -> Flags:
     side = max(subject.shape)
     seen = (difference > 0.5) | subject
     radius = max(1, round(_THICKNESS * side / 2))
-    thick = widen(~widen(~seen, radius), radius)
-    near = widen(subject, max(1, round(_REACH * side)))
-    thin = seen & ~widen(thick & ~subject, 1) & ~subject
+    thick = grow(~grow(~seen, radius), radius)
+    shadow = thick & ~subject
+    thin = seen & ~grow(shadow, 1) & ~subject
     labels, count = label(thin, np.ones((3, 3)))
-    hangs_on = np.zeros(count + 1, np.bool_)
-    hangs_on[np.unique(labels[near])] = True
-    hangs_on[0] = False
-    return np.asarray(hangs_on[labels], np.bool_)
+    hangs_on, leads_away = np.zeros((2, count + 1), np.bool_)
+    hangs_on[labels[thin & grow(subject, max(1, round(_REACH * side)))]] = True
+    # A shadow is thin too where it tapers off; but a leg that stands in it leads out of it.
+    leads_away[labels[thin & ~grow(shadow, 2 * radius + 1)]] = True
+    return np.asarray((hangs_on & leads_away)[labels], np.bool_)
 
 
 def _add(rgb: Bytes, mask: Bytes, ground: Floats, parts: Flags) -> Bytes:
     height, width = mask.shape
     rows = np.arange(height) * parts.shape[0] // height
     columns = np.arange(width) * parts.shape[1] // width
-    near = widen(parts, 1)[rows][:, columns]
+    near = grow(parts, 1)[rows][:, columns]
     seen = _difference(rgb, ground) * np.float32(255) + np.float32(0.5)
     return np.where(near, np.maximum(mask, seen.astype(np.uint8)), mask)

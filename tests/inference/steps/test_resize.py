@@ -16,6 +16,11 @@ def test_an_average_has_any_size(size: tuple[int, int]) -> None:
     assert (small == [10, 100, 250]).all()
 
 
+@pytest.mark.parametrize("tall", [256, 257, 1000])
+def test_an_average_of_many_rows_is_exact(tall: int) -> None:
+    assert (average_rgb(np.full((tall, 2, 3), 255, np.uint8), 1, 1) == 255).all()
+
+
 def test_shrinking_averages() -> None:
     checks = np.indices((64, 64)).sum(axis=0) % 2 * 200
     small = resize_rgb(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8), 4, 4)

@@ -38,6 +38,19 @@ def test_a_broad_shadow_is_not_added() -> None:
     assert not keep_thin_parts(rgb, body())[165:190, 40:160].any()
 
 
+def test_the_end_of_a_shadow_where_it_is_thin_is_not_added() -> None:
+    rgb = product()
+    rgb[160:180, 60:140] = rgb[160:162, 140:143] = 190
+    assert not keep_thin_parts(rgb, body())[160:].any()
+
+
+def test_a_leg_that_stands_in_a_shadow_is_added_down_to_it() -> None:
+    rgb = product()
+    rgb[160:185, 98:100] = (40, 40, 60)
+    rgb[185:198, 40:160] = 190
+    assert (keep_thin_parts(rgb, body())[160:184, 98:100] == 255).all()
+
+
 def test_what_does_not_hang_on_the_product_is_not_added() -> None:
     rgb = product()
     rgb[180:182, 10:40] = 0
