@@ -61,19 +61,19 @@ def _named(parameter: str, header: Header) -> Iterator[None]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise ImageTooLarge(
-            f"'{parameter}' has more pixels than the decoder allows.",
+            f"{parameter} has more pixels than the decoder allows.",
             parameter=parameter,
             detail=repr(exc),
         ) from exc
     except MemoryError as exc:
         raise OutOfMemory(
-            f"There was not enough memory to decode '{parameter}' "
+            f"There was not enough memory to decode {parameter} "
             f"({header.width} x {header.height} pixels).",
             parameter=parameter,
         ) from exc
     except Exception as exc:  # Pillow raises anything at all on hostile bytes
         raise MalformedImage(
-            f"'{parameter}' looks like {header.format}, but cannot be decoded: "
+            f"{parameter} looks like {header.format}, but cannot be decoded: "
             "it is damaged or incomplete.",
             parameter=parameter,
             detail=repr(exc),

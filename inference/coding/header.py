@@ -37,13 +37,13 @@ def probe(data: bytes, *, parameter: str, limits: PictureLimits) -> Header:
         width, height = _SIZES[found](data)
     except (ValueError, IndexError, struct.error) as exc:
         raise MalformedImage(
-            f"'{parameter}' starts like a {found} file, but its header is broken.",
+            f"{parameter} starts like a {found} file, but its header is broken.",
             parameter=parameter,
             detail=repr(exc),
         ) from exc
     if width == 0 or height == 0:
         raise MalformedImage(
-            f"'{parameter}' is {width} x {height} pixels; at least 1 x 1 is needed.",
+            f"{parameter} is {width} x {height} pixels; at least 1 x 1 is needed.",
             parameter=parameter,
         )
     limits.check_size(width, height, parameter=parameter)
@@ -96,7 +96,7 @@ def _check_scans(data: bytes, parameter: str) -> None:
     scans = data.count(b"\xff\xda")
     if scans > _LIMIT_SCANS:
         raise MalformedImage(
-            f"'{parameter}' is a JPEG of {scans:,} scans; at most {_LIMIT_SCANS} are allowed.",
+            f"{parameter} is a JPEG of {scans:,} scans; at most {_LIMIT_SCANS} are allowed.",
             parameter=parameter,
         )
 

@@ -41,7 +41,7 @@ _MARKUP = ((b"<svg", "SVG"), (b"<!doctype html", "HTML"), (b"<html", "HTML"), (b
 def sniff(data: bytes, *, parameter: str) -> InputFormat:
     """Name the format of `data`, or raise UnsupportedImageType (MalformedImage for no bytes)."""
     if not data:
-        raise MalformedImage(f"'{parameter}' is empty.", parameter=parameter)
+        raise MalformedImage(f"{parameter} is empty.", parameter=parameter)
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
     if data.startswith(b"\xff\xd8"):
@@ -51,7 +51,7 @@ def sniff(data: bytes, *, parameter: str) -> InputFormat:
     found = _recognise(data)
     said = f"looks like {found}" if found else "is no image that we know"
     raise UnsupportedImageType(
-        f"'{parameter}' {said}; only PNG, JPEG and WEBP are allowed.",
+        f"{parameter} {said}; only PNG, JPEG and WEBP are allowed.",
         parameter=parameter,
         constraint=_ALLOWED,
     )

@@ -209,7 +209,7 @@ def _ended(parameter: str, status: int) -> CutwireError:
     """Name why there is no answer, by the status that the process ended with."""
     if status in (-_TIME_IS_UP, -signal.SIGXCPU):
         return MalformedImage(
-            f"'{parameter}' takes longer to decode than the service allows.",
+            f"{parameter} takes longer to decode than the service allows.",
             parameter=parameter,
             detail="decoding.cpu_s or decoding.time_s exceeded",
         )
@@ -221,11 +221,11 @@ def _ended(parameter: str, status: int) -> CutwireError:
 
 def _no_memory(parameter: str, detail: str) -> OutOfMemory:
     return OutOfMemory(
-        f"There was not enough memory to decode '{parameter}'.", parameter=parameter, detail=detail
+        f"There was not enough memory to decode {parameter}.", parameter=parameter, detail=detail
     )
 
 
 def _damaged(parameter: str, detail: str) -> MalformedImage:
     return MalformedImage(
-        f"'{parameter}' cannot be decoded: it is damaged.", parameter=parameter, detail=detail
+        f"{parameter} cannot be decoded: it is damaged.", parameter=parameter, detail=detail
     )

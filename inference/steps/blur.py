@@ -17,7 +17,8 @@ from inference.kernels.laying import lay_over_ground
 from inference.kernels.resampling import average_ground, fill_unknown, halve_known
 from inference.picture import Picture
 from inference.steps.foreground import NO_COLOURS, estimate_colours
-from inference.steps.mask import grow
+from inference.steps.mask import SURE
+from inference.steps.morphology import grow
 
 Bytes = NDArray[np.uint8]
 Grid = NDArray[np.float32]
@@ -32,10 +33,12 @@ _SKIRT_SHARE = 0.003  # the mask's edge is not exact: so far beyond it nothing c
 def blur_background(picture: Picture, mask: Bytes, scale: int, *, preserve_alpha: bool) -> Picture:
     """Lay the subject (H×W mask, 255 is subject) over its own ground, blurred; sizes stay.
 
-    Pixels where the mask is 255 stay as they are. A picture with an alpha of its own keeps it, or
-    is laid over the blurred ground and becomes opaque.
+    Pixels where the mask is 255 stay as they are; where it is sure nowhere, all is blurred. A
+    picture with an alpha of its own keeps it, or is laid over the blurred ground and gets opaque.
     """
     own = picture.alpha
+    if mask.max() < SURE:
+        mask = np.zeros_like(mask)
     ground, shrink = blurred_ground(picture, mask, scale)
     result = _lay_over(picture.rgb, mask, ground, shrink, is_mixed=own is None)
     if own is None or preserve_alpha:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from inference.kernels.regions import fill_parts, find_parts
 from inference.picture import Picture
 from inference.steps.compose import Place, cut_out
-from inference.steps.mask import find_box
+from inference.steps.mask import SURE, find_box
 from protocol.errors import Constraint, InvalidParameter, NoForegroundDetected
 
 Bytes = NDArray[np.uint8]
@@ -17,21 +17,21 @@ MAX_SIDE = 16_384
 MAX_PIXELS = 50_000_000
 
 _FAINT = 12  # a network's alpha up to this is haze, not subject
-_SPECK_SHARE = 0.001  # of the subject's largest part: what is smaller is a speck
-_SURE = 128  # a part that is nowhere surer than this is haze
+_SPECK_SHARE = 0.001  # of the largest sure part: what is smaller is a speck
 
 
 def clear_haze(mask: Bytes) -> Bytes:
     """Set to 0 what a network's mask has outside its subject: haze and faint specks.
 
-    A crop follows the last visible pixel, so one speck would spoil it.
+    A crop follows the last visible pixel, so one speck would spoil it. Where the mask is sure
+    nowhere, nothing of it stays.
     """
     visible = (mask > _FAINT).view(np.uint8)
     visible *= mask
     runs, sizes, peaks = find_parts(visible, _FAINT + 1, 255)
-    if sizes.size > 1:
-        is_speck = (sizes < _SPECK_SHARE * sizes.max()) | (peaks < _SURE)
-        is_speck[np.argmax(sizes)] = False
+    is_sure = peaks >= SURE
+    is_speck = ~is_sure | (sizes < _SPECK_SHARE * sizes[is_sure].max(initial=0))
+    if is_speck.any():
         fill_parts(visible, runs, is_speck.view(np.uint8), 0, 0, 0, 0)
     return visible
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference.steps.diffusion import relax, spread
-from inference.steps.holes import Flags, Hole, find_window, widen
+from inference.steps.holes import Hole, find_window
+from inference.steps.morphology import Flags, grow
 from inference.steps.patches import (
     Indices,
     Level,
@@ -29,6 +30,7 @@ from inference.steps.patches import (
     search_near,
     vote,
 )
+from inference.steps.trend import FLAT, Trend, find_trend
 
 Bytes = NDArray[np.uint8]
 Planes = NDArray[np.float32]
@@ -71,8 +73,11 @@ class View:
     """The picture round a hole at one size: h×w×3, and h×w what is to paint and not to copy."""
 
     image: Planes
+    """Without the trend of its colours."""
     inside: Flags
     blocked: Flags
+    trend: Trend = FLAT
+    """At full size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +91,19 @@ class Painting:
 
 def _shrunk(rgb: Bytes, inside: Flags, blocked: Flags, shrink: int) -> View:
     """Average blocks of known pixels; a block is in the hole where more than half of it is."""
+    trend = find_trend(rgb, ~blocked)
     if shrink == 1:
-        return View(rgb.astype(np.float32), inside, blocked)
+        return View(rgb - trend.over(*inside.shape), inside, blocked, trend)
     known = Image.fromarray(np.where(inside, np.uint8(0), np.uint8(255)))
     kept = Image.new("RGB", known.size)
     kept.paste(Image.fromarray(rgb), (0, 0), known)
     share = np.asarray(known.reduce(shrink), np.float32) * np.float32(1 / 255)
     sums = np.asarray(kept.reduce(shrink), np.float32)
     free = Image.fromarray(np.where(blocked, np.uint8(0), np.uint8(255))).reduce(shrink)
-    image = sums / np.maximum(share, np.float32(1 / 255))[..., np.newaxis]
-    return View(np.minimum(image, 255), share < _HALF, np.asarray(free, np.float32) < 255 * _HALF)
+    image = np.minimum(sums / np.maximum(share, np.float32(1 / 255))[..., np.newaxis], 255)
+    height, width = share.shape
+    image -= trend.over(height, width, shrink)
+    return View(image, share < _HALF, np.asarray(free, np.float32) < 255 * _HALF, trend)
 
 
 def _pixels(inside: Flags) -> Iterator[tuple[Indices, Indices]]:
@@ -119,7 +127,7 @@ def _with_detail(
     """
     rows, columns, shrink = place
     small_rows, small_columns = rows // shrink, columns // shrink
-    colours = painting.image[small_rows, small_columns]
+    colours = painting.image[small_rows, small_columns] + view.trend.at(rows, columns)
     if shrink == 1 or painting.origins is None:
         return colours
     origins = painting.origins[small_rows, small_columns]
@@ -129,7 +137,8 @@ def _with_detail(
     usable = (origins >= 0) & (rows < inside.shape[0]) & (columns < inside.shape[1])
     rows, columns = rows * usable, columns * usable
     usable &= ~inside[rows, columns]
-    detail = rgb[rows, columns] - view.image[from_rows * usable, from_columns * usable]
+    detail = rgb[rows, columns] - view.trend.at(rows, columns)
+    detail -= view.image[from_rows * usable, from_columns * usable]
     return np.asarray(colours + detail * usable[:, np.newaxis], np.float32)
 
 
@@ -256,7 +265,7 @@ def _meet_border(view: View, work: Work) -> Planes:
     near = find_window(view.inside, margin=_RIM)
     inside = view.inside[near]
     ring = np.zeros_like(view.inside)
-    ring[near] = widen(inside, 1) & ~inside
+    ring[near] = grow(inside, 1) & ~inside
     pixels = np.flatnonzero(ring).astype(np.int32)
     told = vote(level, pixels, work.nearest, work.distance, _LAST_FOCUS)
     missing = np.zeros((*inside.shape, 3), np.float32)
@@ -264,5 +273,5 @@ def _meet_border(view: View, work: Work) -> Planes:
     shift = relax(spread(missing, ring[near].astype(np.float32)), inside, 10)
     filled = level.colours.reshape(shape).copy()
     filled[near][inside] += shift[inside]
-    filled[near] = relax(filled[near], inside & widen(~inside, _RIM), _RIM)
+    filled[near] = relax(filled[near], inside & grow(~inside, _RIM), _RIM)
     return filled

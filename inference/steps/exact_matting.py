@@ -42,7 +42,7 @@ def solve_exactly(rgb: Bytes, trimap: Bytes, check_deadline: CheckDeadline) -> R
     if pixels > LIMIT_EXACT_PIXELS:
         raise MattingFailed(
             f"Exact alpha matting would have to solve {pixels:,} unknown pixels; at most "
-            f"{LIMIT_EXACT_PIXELS:,} are allowed. Lower 'alphaMattingErodeSize', bring the two "
+            f"{LIMIT_EXACT_PIXELS:,} are allowed. Lower alphaMattingErodeSize, bring the two "
             "thresholds closer together, send a smaller picture or use the fast method.",
             parameter="alphaMattingErodeSize",
         )

@@ -11,10 +11,10 @@ from PIL import Image
 from inference.picture import Picture
 from inference.steps.compose import flatten
 from inference.steps.mask import find_box
+from inference.steps.morphology import Flags, grow
 from protocol.errors import InvalidParameter
 
 Bytes = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
 Window = tuple[slice, slice]
 """Rows and columns of a picture."""
 
@@ -74,16 +74,6 @@ def find_window(inside: Flags, margin: int | None = None) -> Window:
     )
 
 
-def widen(flags: Flags, radius: int) -> Flags:
-    """Widen by `radius` pixels in all directions, square; its cost does not grow with it."""
-    from scipy.ndimage import maximum_filter1d
-
-    wide = flags.view(np.uint8)
-    for axis in (0, 1):
-        wide = maximum_filter1d(wide, 2 * radius + 1, axis=axis, mode="constant")
-    return wide.view(np.bool_)
-
-
 def _check_ratio(picture: Picture, mask: Picture) -> None:
     width, height = picture.width, picture.height
     if abs(width * mask.height - height * mask.width) <= _RATIO_ERROR * height * mask.width:
@@ -105,4 +95,4 @@ def _scaled(mask: Picture, width: int, height: int) -> Flags:
 def _grown(inside: Flags) -> Flags:
     box = find_box(inside.view(np.uint8))
     assert box is not None
-    return widen(inside, max(1, round(_GROWTH * max(box.width, box.height))))
+    return grow(inside, max(1, round(_GROWTH * max(box.width, box.height))))

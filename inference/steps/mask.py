@@ -1,4 +1,4 @@
-"""What does a mask hold: the subject's box, specks and pinholes to clean away, what lies near."""
+"""What does a mask hold: the subject's box, specks and pinholes to clean away."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from inference.kernels.regions import fill_parts, find_parts, smooth
 
 Bytes = NDArray[np.uint8]
+
+SURE = 128
+"""What is nowhere as much as this is haze: where a whole mask is, no subject was found."""
 
 _SPECK_SHARE = 0.0005  # of the picture's pixels
 _FAINT = 25  # up to this a pixel counts as background; from 255 less this on as subject
@@ -68,15 +71,3 @@ def _fill_small_parts(
     is_small = sizes < smallest
     if is_small.any():
         fill_parts(mask, runs, is_small.view(np.uint8), value, _SKIRT, *skirt)
-
-
-def grow(marks: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """Widen marked pixels of h×w by `radius` pixels in all directions, square."""
-    for _ in range(radius):
-        wide = marks.copy()
-        wide[1:] |= marks[:-1]
-        wide[:-1] |= marks[1:]
-        marks = wide.copy()
-        marks[:, 1:] |= wide[:, :-1]
-        marks[:, :-1] |= wide[:, 1:]
-    return marks

@@ -80,8 +80,8 @@ def _check_known(trimap: Bytes, method: Method) -> None:
     ]
     raise MattingFailed(
         f"Alpha matting finds no sure {' and no sure '.join(missing)} in the mask: lower "
-        "'alphaMattingErodeSize', lower 'alphaMattingForegroundThreshold' or raise "
-        "'alphaMattingBackgroundThreshold'.",
+        "alphaMattingErodeSize, lower alphaMattingForegroundThreshold or raise "
+        "alphaMattingBackgroundThreshold.",
         parameter="alphaMattingErodeSize",
     )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.steps.holes import Flags, widen
+from inference.steps.morphology import Flags, grow
 
 Planes = NDArray[np.float32]
 Indices = NDArray[np.int32]
@@ -56,8 +56,8 @@ def make_level(image: Planes, hole: Flags, blocked: Flags, radius: int) -> Level
     height, width = hole.shape
     centre = np.zeros_like(hole)
     centre[radius : height - radius, radius : width - radius] = True
-    is_source = centre & ~widen(blocked, radius)
-    targets = np.flatnonzero(centre & widen(hole, radius)).astype(np.int32)
+    is_source = centre & ~grow(blocked, radius)
+    targets = np.flatnonzero(centre & grow(hole, radius)).astype(np.int32)
     depth = np.asarray(distance_transform_cdt(hole), np.float32).ravel()
     return Level(
         colours=np.ascontiguousarray(image.reshape(-1, 3), np.float32),

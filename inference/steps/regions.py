@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from inference.steps.holes import Flags, widen
 from inference.steps.mask import Box, find_box
+from inference.steps.morphology import Flags, grow
 from inference.steps.resize import resize_mask, resize_rgb
 from inference.steps.segments import hierarchy, segment_graph
 from inference.steps.upsample import upsample_alpha
@@ -169,8 +169,8 @@ def _clearness(colours: Floats, where: Flags) -> float:
 
     The picture's border counts as outline that shows no difference.
     """
-    within = where & widen(~where, 1)
-    beyond = widen(where, 1) & ~where
+    within = where & grow(~where, 1)
+    beyond = grow(where, 1) & ~where
     if not beyond.any() or not within.any():
         return 0.0
     apart = float(np.linalg.norm(colours[within].mean(axis=0) - colours[beyond].mean(axis=0)))
@@ -234,7 +234,7 @@ def _exact(rgb: Bytes, candidate: _Candidate, part: Box) -> Bytes:
     rows = ((np.arange(part.top, part.bottom) + 0.5) / down).astype(np.intp)
     columns = ((np.arange(part.left, part.right) + 0.5) / across).astype(np.intp)
     if candidate.view is not None:
-        near = widen(candidate.where, 1)[rows][:, columns]
+        near = grow(candidate.where, 1)[rows][:, columns]
         return np.where(near, _seen(candidate.view, part), np.uint8(0))
     size = ceil(part.width / across), ceil(part.height / down)
     nearest = candidate.where[rows][:, columns].astype(np.uint8) * np.uint8(255)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.steps.holes import Flags
+from inference.steps.morphology import Flags
 
 Planes = NDArray[np.float32]
 Labels = NDArray[np.int32]

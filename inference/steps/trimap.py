@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.steps.morphology import erode
+
 FOREGROUND, UNKNOWN, BACKGROUND = 255, 128, 0
 
 
@@ -25,34 +27,3 @@ def make_trimap(
     np.putmask(trimap, foreground, FOREGROUND)
     np.putmask(trimap, background, BACKGROUND)
     return trimap
-
-
-def erode(mask: NDArray[np.bool_], size: int, *, beyond_frame: bool) -> NDArray[np.bool_]:
-    """Keep the pixels whose size×size square is all set.
-
-    The square reaches size//2 up and left and the rest down and right, like scipy's binary_erosion
-    of ones((size, size)); outside of the picture all is `beyond_frame`.
-    """
-    before, after = size // 2, size - 1 - size // 2
-    padded = np.pad(mask, (before, after), constant_values=beyond_frame)
-    return _and_columns(_and_rows(padded, size), size)
-
-
-def _and_rows(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
-    """And together each `size` neighbouring rows, doubling the reach at every pass."""
-    reach = 1
-    while reach < size:
-        step = min(reach, size - reach)
-        mask = mask[:-step] & mask[step:]
-        reach += step
-    return mask
-
-
-def _and_columns(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
-    """And together each `size` neighbouring columns."""
-    reach = 1
-    while reach < size:
-        step = min(reach, size - reach)
-        mask = mask[:, :-step] & mask[:, step:]
-        reach += step
-    return mask

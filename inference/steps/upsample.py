@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from inference.kernels.edges import UNCERTAIN, evaluate_models, fit_models
 from inference.kernels.resampling import soften
-from inference.steps.mask import grow
+from inference.steps.morphology import grow
 from inference.steps.resize import average_rgb, resize_mask
 
 _EPSILON = np.float32(1e-4)

@@ -72,7 +72,7 @@ def test_an_empty_picture_is_malformed() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("length", [12, 16, 20])
 def test_a_cut_header_is_malformed(kind: str, length: int) -> None:
-    with pytest.raises(MalformedImage, match="'inputImage'"):
+    with pytest.raises(MalformedImage, match=r"^inputImage "):
         probe(saved(kind)[:length], parameter="inputImage", limits=LIMITS)
 
 

@@ -25,7 +25,7 @@ LIMITS = PictureLimits()
     ],
 )
 def test_another_format_is_named_and_refused(data: bytes, name: str) -> None:
-    with pytest.raises(UnsupportedImageType, match=f"'maskImage' looks like {name}; only PNG"):
+    with pytest.raises(UnsupportedImageType, match=f"^maskImage looks like {name}; only PNG"):
         probe(data, parameter="maskImage", limits=LIMITS)
 
 

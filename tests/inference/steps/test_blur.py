@@ -81,6 +81,14 @@ def test_without_a_subject_all_is_blurred() -> None:
     assert result.rgb.std() < 10
 
 
+def test_haze_is_no_subject() -> None:
+    picture, haze = noise(), np.full((SIDE, SIDE), 127, np.uint8)
+    nothing = np.zeros_like(haze)
+    wanted = blur_background(picture, nothing, 5, preserve_alpha=True)
+    found = blur_background(picture, haze, 5, preserve_alpha=True)
+    assert (found.rgb == wanted.rgb).all()
+
+
 def test_a_subject_that_fills_the_picture_stays() -> None:
     full = np.full((SIDE, SIDE), 255, np.uint8)
     assert (blur_background(noise(), full, 5, preserve_alpha=True).rgb == noise().rgb).all()

@@ -72,9 +72,14 @@ def test_a_faint_part_apart_from_the_subject_is_haze() -> None:
     assert clear_haze(mask).tolist() == np.where(mask == 90, 0, mask).tolist()
 
 
-def test_a_subject_that_is_faint_everywhere_is_still_the_subject() -> None:
-    mask = np.full((4, 4), 60, np.uint8)
-    assert (clear_haze(mask) == 60).all()
+def test_a_mask_that_is_sure_nowhere_holds_no_subject() -> None:
+    assert not clear_haze(np.full((4, 4), 60, np.uint8)).any()
+
+
+def test_haze_that_is_larger_than_the_subject_is_haze_still() -> None:
+    mask = np.zeros((40, 100), np.uint8)
+    mask[:, :98], mask[0, 99] = 60, 255
+    assert clear_haze(mask).tolist() == np.where(mask == 60, 0, mask).tolist()
 
 
 def test_a_soft_edge_is_no_haze() -> None:

@@ -114,3 +114,13 @@ def test_a_deadline_that_passes_ends_the_fill() -> None:
 
     with pytest.raises(TaskTimedOut):
         fill_hole(noise(), square(40, 40, 40), pass_deadline)
+
+
+def test_a_sky_keeps_its_gradient() -> None:
+    rows, columns = np.mgrid[:120, :180]
+    sky = np.stack([120 + 0.7 * rows + 0.1 * columns, 160 + 0.5 * rows, 235 - 0.2 * rows], -1)
+    sky = (sky + np.random.default_rng(0).normal(0, 1, sky.shape)).round().astype(np.uint8)
+    inside = np.hypot((rows - 60) / 30, (columns - 90) / 40) < 1
+    blotched = np.where(inside[..., np.newaxis], np.uint8(30), sky)
+    filled = fill_hole(blotched, Hole(inside, inside), lambda: None)
+    assert np.abs(filled[inside].astype(int) - sky[inside]).mean() < 1.5

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from inference.picture import Picture
-from inference.steps.holes import find_window, make_hole, widen, write_hole
+from inference.steps.holes import find_window, make_hole, write_hole
+from inference.steps.morphology import grow
 from protocol.errors import InvalidParameter
 
 
@@ -73,7 +74,7 @@ def test_nothing_near_a_drawn_mask_fills_the_hole_but_nothing_more_is_written() 
     hole = make_hole(picture(200, 200), mask_of(mask), is_drawn=True)
     assert hole is not None
     assert (hole.inside == (mask == 255)).all()
-    assert (hole.blocked == widen(mask == 255, 1)).all()
+    assert (hole.blocked == grow(mask == 255, 1)).all()
 
 
 def test_invisible_colours_fill_no_hole() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.steps.mask import Box, find_box, grow, refine_mask
+from inference.steps.mask import Box, find_box, refine_mask
 
 
 def subject() -> NDArray[np.uint8]:
@@ -69,10 +69,3 @@ def test_a_soft_edge_stays_soft() -> None:
 def test_empty_and_full_masks_stay_as_they_are() -> None:
     for shade in (0, 255):
         assert (refine_mask(np.full((4, 4), shade, np.uint8)) == shade).all()
-
-
-def test_growing_widens_by_the_radius_in_all_directions() -> None:
-    mask = np.zeros((5, 5), bool)
-    mask[2, 2] = True
-    assert grow(mask, 1).sum() == 9
-    assert grow(mask, 2).all()

@@ -85,7 +85,7 @@ def test_pictures_of_one_line_are_fine(shape: tuple[int, int]) -> None:
 
 def test_nothing_known_names_the_settings_to_change() -> None:
     unknown = np.full((4, 4), 128, np.uint8)
-    with pytest.raises(MattingFailed, match="lower 'alphaMattingErodeSize'") as caught:
+    with pytest.raises(MattingFailed, match="lower alphaMattingErodeSize") as caught:
         estimate_alpha(np.zeros((4, 4, 3), np.uint8), unknown, unknown)
     assert caught.value.parameter == "alphaMattingErodeSize"
 
