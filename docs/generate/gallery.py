@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from generate.bag import bag
 from PIL import Image, ImageDraw
 
 from server.filework.local import LocalWork
@@ -39,6 +41,7 @@ CUT, CROP, BLUR, ERASE = (
     "imageErase",
 )
 SPOON = (0.52, 0.58, 0.72, 0.88)
+BAG = "bag.png"
 
 GALLERIES: dict[str, list[Shot]] = {
     "remove-background": [
@@ -75,8 +78,9 @@ GALLERIES: dict[str, list[Shot]] = {
         Shot("padding 60", CROP, {"padding": 60}, "coffee.png"),
     ],
     "product-cutout": [
-        Shot("the picture", sample="coffee.png"),
-        Shot("imageProductCutout", "imageProductCutout", {}, "coffee.png"),
+        Shot("the picture", sample=BAG),
+        Shot("imageForegroundCrop: the cord and the strap's ends are faint", CROP, {}, BAG),
+        Shot("imageProductCutout", "imageProductCutout", {}, BAG),
     ],
     "blur": [
         Shot("the picture", sample="astronaut.png"),
@@ -118,18 +122,16 @@ def draw_galleries(folder: Path) -> None:
 
 async def _draw(folder: Path, samples: Path) -> None:
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
-    masks = folder / "masks"
-    masks.mkdir()
-    async with LocalWork.running(Settings()) as work:
-        for name, shots in GALLERIES.items():
-            for number, shot in enumerate(shots):
-                source = samples / shot.sample
-                mask = _mask(shot, source, masks / f"{name}-{number}.png")
-                picture = await _shoot(work, shot, source, mask)
-                _shown(picture).save(folder / f"{name}-{number}.webp", quality=85)
-                if mask is not None:
-                    mask.unlink()
-    masks.rmdir()
+    with tempfile.TemporaryDirectory() as own:
+        drawn = Path(own)
+        bag().save(drawn / BAG)
+        async with LocalWork.running(Settings()) as work:
+            for name, shots in GALLERIES.items():
+                for number, shot in enumerate(shots):
+                    source = (drawn if shot.sample == BAG else samples) / shot.sample
+                    mask = _mask(shot, source, drawn / f"{name}-{number}.png")
+                    picture = await _shoot(work, shot, source, mask)
+                    _shown(picture).save(folder / f"{name}-{number}.webp", quality=85)
 
 
 def _mask(shot: Shot, source: Path, path: Path) -> Path | None:

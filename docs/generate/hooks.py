@@ -19,6 +19,7 @@ from generate.tables import (
     ROOT,
     catalogue,
     command_line,
+    costs,
     errors,
     model_card,
     newcomer,
@@ -32,6 +33,7 @@ from mkdocs.structure.files import File, Files
 TABLES: dict[str, Callable[..., str]] = {
     "catalogue": catalogue,
     "command-line": command_line,
+    "costs": costs,
     "errors": errors,
     "model-card": model_card,
     "newcomer": newcomer,

@@ -28,6 +28,7 @@ from server.pricing import PriceSettings
 from server.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+_RESULTS = ROOT / "benchmarks" / "results"
 _STRUCTS = {str(kind.__struct_config__.tag): kind for kind in get_args(Message)} | {
     kind.__name__: kind for kind in vars(edits).values() if inspect.isclass(kind)
 }
@@ -110,16 +111,36 @@ def command_line() -> str:
 
 
 def results(name: str) -> str:
-    """Show the figures of a benchmark that are committed."""
-    path = ROOT / "benchmarks" / "results" / name
-    if path.suffix == ".md":
-        return path.read_text()
-    return f"```json\n{json.dumps(json.loads(path.read_text()), indent=1)[:4000]}\n```"
+    """Show the tables of a benchmark that are committed."""
+    return (_RESULTS / name).read_text()
+
+
+def costs() -> str:
+    """Tell what a cut-out takes, as it was measured: stage by stage, under load, at the start."""
+    figures = json.loads((_RESULTS / "service.json").read_text())
+    alone, many, start = figures["one_client"], figures["many_clients"], figures["start"]
+    rows = [
+        ("one client, p50", f"{alone['client_p50_ms']:g} ms"),
+        *((f"· {stage}", f"{took_ms:g} ms") for stage, took_ms in alone["stages_p50_ms"].items()),
+        (
+            f"{many['clients']} clients, 1.5 megapixels, p50 and p95",
+            f"{many['p50_s']:g} s, {many['p95_s']:g} s",
+        ),
+        ("· CPU time a task", f"{1000 * many['cpu_s_per_task']:.0f} ms"),
+        ("· memory before, and at most", f"{many['idle_mb']} MB, {many['peak_mb']} MB"),
+        ("start, until it takes tasks", f"{start['ready_s']:g} s"),
+        ("start, until the first result", f"{start['first_result_s']:g} s"),
+        ("`cutwire run` for one picture", f"{start['run_one_picture_s']:g} s"),
+    ]
+    return (
+        "A JPEG of one megapixel becomes a PNG cut-out, by the embedded network "
+        f"({figures['machine']}; `python -m benchmarks service`):\n\n" + _table(("", ""), rows)
+    )
 
 
 def newcomer() -> str:
     """Tell how long the way from the clone to the first cut-out takes, where that was measured."""
-    path = ROOT / "benchmarks" / "results" / "newcomer.json"
+    path = _RESULTS / "newcomer.json"
     if not path.exists():
         return ""
     figures = json.loads(path.read_text())
