@@ -6,9 +6,7 @@ is a value. A list or a table of values is one value: a later source replaces it
 
 from __future__ import annotations
 
-import difflib
 import hmac
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,8 +36,8 @@ _PLAIN_KINDS: Final[Mapping[type[inspect.Type], str]] = MappingProxyType(
         inspect.StrType: "a text",
         inspect.CustomType: "a text",  # Secret and Path
         inspect.DecimalType: "a decimal number",
-        inspect.ListType: "a list (JSON in an environment variable)",
         inspect.DictType: "a table (JSON in an environment variable)",
+        inspect.StructType: "a table",
     }
 )
 
@@ -115,6 +113,8 @@ def load_settings(
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
+    import tomllib  # few have a file
+
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as exc:
@@ -182,6 +182,8 @@ def _all_keys(kind: type[Struct], above: Key) -> Iterator[Key]:
 
 
 def _unknown(value: _Value, here: Iterable[str], everywhere: list[str]) -> SettingsError:
+    import difflib
+
     name = ".".join(value.key)
     close = difflib.get_close_matches(name, everywhere, n=3)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
@@ -245,10 +247,13 @@ def _allowed(kind: inspect.Type) -> str:
         return " or ".join(_allowed(each) for each in kind.types)
     if isinstance(kind, inspect.LiteralType):
         return "one of " + ", ".join(map(str, kind.values))
+    if isinstance(kind, inspect.ListType | inspect.VarTupleType):
+        return f"a list (JSON in an environment variable), each {_allowed(kind.item_type)}"
     if isinstance(kind, inspect.IntType | inspect.FloatType):
         noun = "an integer" if isinstance(kind, inspect.IntType) else "a number"
-        ends = ((">", kind.gt), (">=", kind.ge), ("<", kind.lt), ("<=", kind.le))
-        return " ".join([noun, *(f"{sign} {end}" for sign, end in ends if end is not None)])
+        ends = (("above", kind.gt), ("at least", kind.ge), ("below", kind.lt), ("at most", kind.le))
+        told = " and ".join(f"{word} {end}" for word, end in ends if end is not None)
+        return f"{noun}, {told}" if told else noun
     return _PLAIN_KINDS.get(type(kind), type(kind).__name__.removesuffix("Type").lower())
 
 

@@ -50,15 +50,23 @@ class Database:
         self._serving: asyncio.Future[None] | None = None
 
     async def open(self, *schemas: str) -> None:
-        """Open the file and run the scripts, which make what is missing."""
+        """Open the file and run the scripts, which make what is missing.
+
+        Raises StorageUnavailable, which names the file to the operator: no client is there yet.
+        """
         loop = asyncio.get_running_loop()
-        with _failures():
+        try:
             writing = await loop.run_in_executor(self._writer, self._connect)
             self._connections[self._writer] = writing
             for schema in schemas:
                 await loop.run_in_executor(self._writer, writing.executescript, schema)
             reading = await loop.run_in_executor(self._reader, open_read_only, self._path)
             self._connections[self._reader] = reading
+        except (sqlite3.Error, OSError) as exc:
+            raise StorageUnavailable(
+                f"{self._path} cannot be used as the service's database: {exc}. Restore it from a "
+                "copy, or move it away: results and charges in it are gone then."
+            ) from exc
         self._serving = loop.run_in_executor(self._writer, self._serve, loop)
         self._is_open = True
 

@@ -116,7 +116,10 @@ class Engine(Protocol):
         """Drop results that the client has; takes effect soon, and may be repeated."""
 
     async def cancel(self, job_ids: Sequence[JobId]) -> int:
-        """End jobs that have not begun, with TaskCancelled; tell how many."""
+        """End jobs that have not begun, with TaskCancelled; tell how many.
+
+        One whose outcome was promised to another stream, by `find`, goes on.
+        """
 
     def work(self, pool: Pool = "compute") -> AsyncIterator[Lease]:
         """Yield jobs of a pool, fairly among tenants; ends when the engine closes."""

@@ -11,6 +11,7 @@ import msgspec
 from inference import ledger
 from inference.database import Database
 from inference.engine import JobState
+from inference.quantities import Count, Seconds
 from protocol.jobs import Job, JobId, Outcome
 
 SCHEMA = """
@@ -70,11 +71,11 @@ Record = Callable[[sqlite3.Connection, Outcome], None]
 class JournalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long the journal remembers."""
 
-    result_life_s: float = 24 * 3600.0
+    result_life_s: Seconds = 24 * 3600.0
     """How long getResponse knows a finished task, and its taskUUID cannot be used again."""
-    max_finished: int = 200_000
+    max_finished: Count = 200_000
     """Finished tasks that getResponse knows; the oldest are forgotten first."""
-    ledger_life_s: float = 400 * 24 * 3600.0
+    ledger_life_s: Seconds = 400 * 24 * 3600.0
     """How long `cutwire usage` knows what a task cost."""
 
 

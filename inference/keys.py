@@ -20,9 +20,9 @@ def new_image_uuid() -> str:
     return str(uuid.uuid4())
 
 
-def input_key(tenant: str, image_uuid: str) -> str:
-    """Key of a picture that came inside a task and lives as long as the task."""
-    return f"{INPUTS}/{folder_of(tenant)}/{image_uuid}"
+def input_key(tenant: str, name: str) -> str:
+    """Key of a picture that came inside a task, and lives as long; no URL leads there."""
+    return f"{INPUTS}/{folder_of(tenant)}/{name}"
 
 
 def upload_key(tenant: str, image_uuid: str) -> str:

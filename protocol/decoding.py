@@ -88,7 +88,7 @@ def _decode_plain(text: bytes | str, max_tasks: int) -> list[Element] | None:
         for members in values:
             tag = members.get("taskType")
             kind = _STRUCTS.get(tag) if isinstance(tag, str) else None
-            if kind is None or not members.keys() <= _PLAIN[kind]:
+            if kind is None or not _PLAIN[kind].issuperset(members):
                 return None
             message = msgspec.convert(members, kind)
             if isinstance(message, Task):

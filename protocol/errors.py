@@ -213,7 +213,7 @@ class InsufficientCredits(AccessError):
 
 
 class RateLimited(AccessError):
-    """The key is over its quota; `retry_after_s` says when to come back, where that is known."""
+    """The key is over its quota; over HTTP, Retry-After says when to come back."""
 
     def __init__(self, message: str, *, retry_after_s: float = 1.0, detail: str = "") -> None:
         super().__init__(message, detail=detail)

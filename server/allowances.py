@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from protocol.jobs import Job
+from protocol.tasks import JobTask
 from server.auth import Caller
 from server.budgets import Budgets
 from server.rates import RateLimiter
@@ -35,7 +36,7 @@ class Allowances:
     budgets: Budgets
     shares: BudgetShares
 
-    def check(self, caller: Caller, task_type: str) -> None:
+    def check(self, caller: Caller, task: JobTask) -> None:
         """Let a task pass, before anything of it is done.
 
         Raises:
@@ -43,7 +44,7 @@ class Allowances:
             RateLimited: it has asked for too many tasks.
         """
         if caller.task_types:
-            caller.check_may(task_type)
+            caller.check_may(task.task_type)
         if self.tasks.is_limited:
             self.tasks.count(caller.key_id)
 

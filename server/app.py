@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -10,15 +9,14 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Lifespan
 
 from inference import journal, ledger
 from inference.database import FILE_NAME, Database
 from inference.inputs.fetch import Fetcher
 from inference.journal import Journal
 from inference.models import Catalogue
-from inference.stores import open_store
-from protocol.errors import CutwireError
+from inference.stores import Disposal, open_store
 from server import budgets, deliveries
 from server.allowances import Allowances
 from server.auth import KeyFile, KeyRing, StoredKey, WrongKeys
@@ -45,7 +43,7 @@ from server.edit_quota import EditQuota
 from server.edit_replier import EditReplier
 from server.edit_routes import EditRoutes
 from server.health import Health
-from server.http_errors import answer_http_error
+from server.http_errors import answer_defect, answer_http_error
 from server.intake import Admissible, Intake
 from server.janitor import Janitor
 from server.labour import hire
@@ -95,13 +93,13 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
     database = Database(data_dir / FILE_NAME)
     outbox = Outbox(database)
     spending = Budgets(prices, settings.pictures.limit_pixels)
-    traces = open_traces(settings.tracing)
+    traces, disposal = open_traces(settings.tracing), Disposal(store)
     record = Journal(database, settings.journal, records=(outbox.record, spending.record))
     labour = hire(
         settings,
         machine,
         store,
-        Settlement(metrics, prices, store, spending, traces),
+        Settlement(metrics, prices, disposal, spending, traces),
         record,
         Books(database, spending, outbox),
     )
@@ -129,6 +127,7 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
         labour.engine,
         Intake(
             store,
+            disposal,
             machine.catalogue,
             Admissible(
                 settings.pictures,
@@ -182,10 +181,11 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        try:
+        with failure.watched():
             async with (
                 watched_defects(metrics.defect),
                 traces.running(),
+                parts.running(disposal.run(), "the disposal of inputs"),
                 database.opened(
                     journal.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA, budgets.SCHEMA, BOOKS
                 ),
@@ -193,25 +193,21 @@ def build_service(settings: Settings, extra_keys: Sequence[StoredKey] = ()) -> S
                 post.running(),
                 labour.running(routes, sessions, parts),
                 watched_loop(metrics.loop_was_late),
-                asyncio.TaskGroup() as group,
+                parts.running(janitor.run(), "the janitor"),
             ):
-                sweeping = group.create_task(janitor.run())
                 yield
-                sweeping.cancel()
-        except CutwireError as error:
-            failure.reason = error
-            raise
 
-    app = Starlette(
-        routes=[
-            *routes.table(),
-            *health.table(),
-            *_playground(settings, machine.catalogue),
-        ],
-        lifespan=lifespan,
-        exception_handlers={404: answer_http_error, 405: answer_http_error},
+    app = _application(
+        [*routes.table(), *health.table(), *_playground(settings, machine.catalogue)], lifespan
     )
     return Service(PlainStart(CountedTraffic(app, metrics), failure), routes)
+
+
+def _application(paths: Sequence[BaseRoute], lifespan: Lifespan[Starlette]) -> Starlette:
+    handlers = {404: answer_http_error, 405: answer_http_error, 500: answer_defect}
+    app = Starlette(routes=paths, lifespan=lifespan, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # it would name the client's Host, and http behind a proxy
+    return app
 
 
 def _limiters(settings: Settings) -> tuple[RateLimiter, RateLimiter, EditQuota]:
@@ -270,12 +266,10 @@ class _Post:
     async def running(self) -> AsyncIterator[None]:
         """Deliver until the block ends; what is left then is taken up at the next start."""
         await self.courier.open()
-        delivering = self.parts.start(self.courier.run(), "the courier")
         try:
-            yield
+            async with self.parts.running(self.courier.run(), "the courier"):
+                yield
         finally:
-            delivering.cancel()
-            await asyncio.wait({delivering})
             await self.calls.close()
             await self.checks.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import logging
@@ -9,7 +10,8 @@ import math
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +21,7 @@ import msgspec
 
 from protocol.errors import InsufficientPermissions, InvalidApiKey, StorageUnavailable
 from protocol.words import listed
+from server.edge.admission import group_address
 
 TENANT_PATTERN = r"\A[a-z0-9][a-z0-9_.-]{0,62}\Z"
 DIGEST_PATTERN = r"\A[0-9a-f]{64}\Z"
@@ -141,12 +144,12 @@ class WrongKeys:
     _counts: OrderedDict[str, tuple[float, int]] = field(default_factory=OrderedDict)
 
     def note(self, address: str) -> bool:
-        """Record a wrong key; tell whether this address has sent too many."""
-        now = self.clock()
-        begun, count = self._counts.pop(address, (now, 0))
+        """Record a wrong key; tell whether this address, or its IPv6 network, has sent too many."""
+        now, party = self.clock(), group_address(address)
+        begun, count = self._counts.pop(party, (now, 0))
         if now - begun > 60:
             begun, count = now, 0
-        self._counts[address] = (begun, count + 1)
+        self._counts[party] = (begun, count + 1)
         while len(self._counts) > self.max_addresses:
             self._counts.popitem(last=False)
         return count + 1 > self.per_minute
@@ -182,6 +185,7 @@ def stored_key(
 
 _Version = tuple[int, int, int]
 _ABSENT: _Version = (0, 0, 0)
+_OUT_OF_REACH: _Version = (-1, 0, 0)
 
 
 class KeyFile:
@@ -219,8 +223,15 @@ class KeyFile:
             _log.error("the keys that were read before stay in force", extra=facts)
             return self._keys
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from changing the keys, from before they are loaded here."""
+        with self._path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def save(self, keys: Iterable[StoredKey]) -> None:
-        """Write the keys aside and move them into place."""
+        """Write the keys aside and move them into place; only while they are `held`."""
         aside = self._path.with_suffix(".new")
         aside.unlink(missing_ok=True)  # one that a crash left may be open to others
         aside.touch(mode=0o600, exist_ok=False)
@@ -232,6 +243,8 @@ class KeyFile:
             stat = self._path.stat()
         except FileNotFoundError:
             return _ABSENT
+        except OSError:  # a network's file system, perhaps, that does not answer now
+            return _OUT_OF_REACH
         return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
     def _read(self) -> tuple[StoredKey, ...]:

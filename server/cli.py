@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import Any
 
 from inference.config import SettingsError
@@ -46,6 +48,7 @@ class _Version(argparse.Action):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0 done, 1 failed, 2 wrong usage."""
+    _open_closed_streams()
     given = sys.argv[1:] if arguments is None else arguments
     asked = [command for command in COMMANDS if command in given[:1]]
     parser = make_parser(asked or COMMANDS)
@@ -63,8 +66,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever reads our output has seen enough: `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
+    except OSError as error:  # a disk that is full, a folder that is none: nothing of ours
+        sys.stderr.write(f"cutwire: {_reason(error)}\n")
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            return 1
+        _drop_output()
+        return 1
+
+
+def _open_closed_streams() -> None:
+    """Have something to write to where whoever started us closed it (`>&-`)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - until the process ends
+
+
+def _drop_output() -> None:
+    """Write what is left of our output nowhere: else Python would try once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _reason(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 if __name__ == "__main__":

@@ -85,12 +85,19 @@ class Connection:
             self._close_code = gone.code
         finally:
             self._idle.cancel()
-            await self._leave()
+            self._leave()
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection, unless it has ended."""
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await self._socket.close(code, reason)
+
+    def lose_session(self) -> None:
+        """Leave the session to another socket, which does not wait for one that may not read."""
+        self._leave()
+        reason = "the session was taken up elsewhere"
+        if self._hanging_up is None:
+            self._hanging_up = asyncio.create_task(self.close(POLICY_VIOLATION, reason))
 
     async def caught_up(self) -> None:
         """Wait until the client was sent all that it is owed, or has gone."""
@@ -189,28 +196,21 @@ class Connection:
         except InvalidApiKey as error:
             await self._refuse_key(error)
             return
+        wanted = login.connection_session_uuid
+        asked = wanted if isinstance(wanted, str) else None
         try:
-            session = await self._session_for(caller, login)
+            session = await self._reception.sessions.take_up(caller, asked, self._session)
         except (RateLimited, Overloaded) as error:
             await self._refuse(error, "authentication", None)
             raise Closing(TRY_AGAIN_LATER, "too many sockets") from error
         await self._attach(session, caller)
 
-    async def _session_for(self, caller: Caller, login: Authentication) -> Session:
-        """Take the session that was asked for; else go on with the one this socket has."""
-        wanted, current = login.connection_session_uuid, self._session
-        if isinstance(wanted, str):
-            return await self._reception.sessions.take_up(caller, wanted)
-        if current is not None and current.caller.tenant == caller.tenant:
-            return current
-        return await self._reception.sessions.take_up(caller, None)
-
     async def _attach(self, session: Session, caller: Caller) -> None:
         if session is not self._session:
-            await self._leave()
+            self._leave()
             previous = self._reception.sessions.attach(session, self)
             if isinstance(previous, Connection):
-                await previous.close(POLICY_VIOLATION, "the session was taken up elsewhere")
+                previous.lose_session()
             self._session = session
             self._receipts.belong_to(session)
         # The session's tasks are those of its tenant; what may be asked for now, this key says.
@@ -287,7 +287,7 @@ class Connection:
             raise WebSocketDisconnect(ABNORMAL_CLOSURE) from exc
         self._sent_bytes.add(size_bytes)
 
-    async def _leave(self) -> None:
+    def _leave(self) -> None:
         """Give the session back, to wait for its client."""
         if self._pump is not None:
             self._pump.cancel()

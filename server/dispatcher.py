@@ -122,7 +122,7 @@ class Dispatcher:
         try:
             await self._allowances.reserve(draft.caller, job)
         except CutwireError:
-            await self._intake.discard(job)
+            self._intake.discard(job)
             raise
         return job
 
@@ -143,7 +143,7 @@ class Dispatcher:
         """
         (answer,) = await self._engine.submit([job])
         if isinstance(answer, Refused):
-            await self._let_go(answer.job)
+            self._let_go(answer.job)
             raise answer.error
 
     async def outcome(self, stream: str) -> Outcome:
@@ -166,7 +166,7 @@ class Dispatcher:
     def _draft(self, caller: Caller, task: JobTask, stream: str) -> Draft:
         if self.is_draining:
             raise ShuttingDown("The service is shutting down; send the task again in a moment.")
-        self._allowances.check(caller, task.task_type)
+        self._allowances.check(caller, task)
         return self._intake.draft(caller, task, stream)
 
     def _drafts(self, to: Recipient, tasks: Sequence[JobTask]) -> list[Draft | CutwireError]:
@@ -204,16 +204,16 @@ class Dispatcher:
                 answers.append(None if answer.job.reply_to else _acknowledgement(task))
             elif isinstance(answer, Refused):
                 to.owed.discard(answer.job.id)
-                await self._let_go(answer.job)
+                self._let_go(answer.job)
                 answers.append(self._refuse_task(to, task, answer.error))
             else:
                 answers.append(self._refuse_task(to, task, answer))
         return answers
 
-    async def _let_go(self, job: Job) -> None:
+    def _let_go(self, job: Job) -> None:
         """Forget a job that the engine did not take."""
         self._allowances.release(job)
-        await self._intake.discard(job)
+        self._intake.discard(job)
 
     def _refuse_task(self, to: Recipient, task: Task, error: CutwireError) -> Reply:
         is_polled = isinstance(task, GetResponse)

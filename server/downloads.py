@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from inference.keys import RESULTS, UPLOADS
 from inference.stores import BlobNotFound, Store
+from protocol.errors import StorageUnavailable
 from server.replier import EXTENSIONS
 from server.signing import UrlSigner
 
 MEDIA_TYPES = {extension: media_type for media_type, extension in EXTENSIONS.items()}
+_log = logging.getLogger(__name__)
+
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -46,6 +51,9 @@ class Downloads:
             data = await self._store.get(f"{prefix}/{request.path_params['folder']}/{name}")
         except BlobNotFound:
             return _not_found()
+        except StorageUnavailable as error:
+            _log.warning("picture not served", extra={"detail": error.detail})
+            return _refusal("The store does not answer now; try again.", 503, {"Retry-After": "1"})
         headers = HEADERS | {
             "Content-Disposition": f'inline; filename="{name}.{extension}"',
             "Cache-Control": f"private, max-age={self._signer.seconds_left(expires)}, immutable",
@@ -54,4 +62,9 @@ class Downloads:
 
 
 def _not_found() -> Response:
-    return PlainTextResponse("Not found, or expired.\n", 404, headers=HEADERS)
+    return _refusal("Not found, or expired.", 404, {})
+
+
+def _refusal(told: str, status: int, headers: dict[str, str]) -> Response:
+    headers = {**HEADERS, "Cache-Control": "no-store", **headers}
+    return PlainTextResponse(f"{told}\n", status, headers=headers)

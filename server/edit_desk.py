@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from protocol.edits import Done, Edit, OlderEdit, State, Taken
 from protocol.errors import TaskCancelled, TaskNotFound, UnsupportedMediaType
 from protocol.jobs import Callback, Job, Outcome
 from protocol.json_text import read_object
+from protocol.tasks.common import UUID_PATTERN
 from server.auth import Caller
 from server.deliveries import WebhookSecrets, edit_signing_key
 from server.dispatcher import Dispatcher
@@ -75,7 +77,9 @@ class EditDesk:
     async def state(self, visit: Visit, caller: Caller) -> State:
         """Tell how far an edit of this tenant has come."""
         asked = str(visit.request.path_params["request_id"])
-        found = await self._dispatcher.find(caller, asked)
+        # The engine may look it up where `*` and spaces have a meaning.
+        is_id = re.match(UUID_PATTERN, asked)
+        found = await self._dispatcher.find(caller, asked) if is_id else None
         if found is None or found.job.dialect != "edit":
             raise TaskNotFound(
                 "No request with this request_id is known; it was never sent with this api_token, "

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
+from inference.quantities import CountOrNone
 from protocol.errors import RateLimited
 
 WINDOW_S = 60.0
@@ -17,7 +18,7 @@ WINDOW_S = 60.0
 class EditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds of the edit endpoints."""
 
-    requests_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
+    requests_per_minute: CountOrNone = 0
     """Of one tenant to one endpoint, the status service among them; 0: no such limit."""
 
 

@@ -27,7 +27,6 @@ from protocol.edits import (
     Taken,
 )
 from protocol.errors import CutwireError, InternalError, MissingApiKey, RateLimited
-from protocol.task_errors import CODES
 from server.auth import Caller
 from server.edit_desk import STATUS_PATH, EditDesk, Visit
 from server.edit_quota import EditQuota
@@ -81,6 +80,7 @@ class EditRoutes:
         self, endpoint: str, work: Work, base_url: BaseUrl
     ) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
+            self._reception.under_way.note()
             visit = Visit(request, str(uuid.uuid4()), base_url(request))
             begun = time.monotonic()
             tenant, response, detail = await self._answer(visit, endpoint, work)
@@ -112,7 +112,7 @@ class EditRoutes:
             _log.exception("edit failed unexpectedly", extra={"request_id": visit.id})
             told = InternalError("The request failed unexpectedly.", detail=repr(exc))
         if not visit.is_task:  # else the task was counted when it ended
-            self._reception.metrics.refused.labels(CODES[type(told)][0]).inc()
+            self._reception.metrics.element_refused(told)
         return tenant, _refusal(told, visit), told.detail
 
     async def _identify(self, request: Request) -> Caller:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from typing import get_args
 
-import msgspec
 from starlette.responses import HTMLResponse
 
+from protocol.codes import parameter_names
 from protocol.errors import CutwireError
 from protocol.task_errors import CODES, code_of
-from protocol.tasks import Message
-from protocol.tasks.common import Safety
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "td,th{text-align:left;padding:.3rem 1rem .3rem 0;vertical-align:top}"
-    "code{font-family:ui-monospace,monospace}:target,tr:has(:target){background:#fd6}"
-    "@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}:target,tr:has(:target){color:#111}}"
+    "code{font-family:ui-monospace,monospace}tbody:is(:target,:has(:target)){background:#fd6}"
+    "@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}"
+    "tbody:is(:target,:has(:target)){color:#111}}"
 )
 
 
 def error_page() -> HTMLResponse:
     """List every code with its HTTP status and meaning."""
-    rows = "".join(_row(kind, *CODES[kind]) for kind in CODES)
+    meanings: dict[str, list[type[CutwireError]]] = {}
+    for kind, (code, _) in CODES.items():
+        meanings.setdefault(code, []).append(kind)
+    rows = "".join(_rows(code, kinds) for code, kinds in meanings.items())
     return HTMLResponse(
         "<!doctype html><html lang=en><meta charset=utf-8><title>Errors of Cutwire</title>"
         f"<style>{_STYLE}</style><h1>Errors</h1>"
@@ -35,25 +36,20 @@ def error_page() -> HTMLResponse:
     )
 
 
-def _row(kind: type[CutwireError], code: str, status: int) -> str:
-    meaning = (kind.__doc__ or "").strip()
-    anchors = "".join(f"<a id='{name}'></a>" for name in _names(kind, code))
-    return (
-        f"<tr id='{escape(code)}'><td>{anchors}<code>{escape(code)}</code>"
-        f"<td>{status}<td>{escape(meaning)}</tr>"
-    )
+def _rows(code: str, kinds: list[type[CutwireError]]) -> str:
+    """Show a code once, with all that it can mean: a link names no more than the code."""
+    anchors = "".join(f"<a id='{name}'></a>" for name in _names(kinds[0], code))
+    head = f"<td rowspan={len(kinds)}>{anchors}<code>{escape(code)}</code>"
+    cells = [f"<td>{CODES[kind][1]}<td>{escape((kind.__doc__ or '').strip())}" for kind in kinds]
+    return f"<tbody id='{escape(code)}'><tr>{head}{'</tr><tr>'.join(cells)}</tr></tbody>"
 
 
 def _names(kind: type[CutwireError], code: str) -> Iterator[str]:
     """Yield what replies call an error that has a parameter's name in its code."""
-    if "{" in code:
-        yield from (code_of(kind("", parameter=parameter)) for parameter in _parameters())
-
-
-def _parameters() -> list[str]:
-    """List the wire name of everything that an error can be about."""
-    names = {"taskType"}
-    for kind in (*get_args(Message), Safety):
-        names |= {field.encode_name for field in msgspec.structs.fields(kind)}
-        names |= set(getattr(kind, "GROUPS", {}))
-    return sorted(names)
+    if "{" not in code:
+        return
+    has_own_row = {own for own, _ in CODES.values()}
+    for parameter in parameter_names():
+        name = code_of(kind("", parameter=parameter))
+        if name not in has_own_row:
+            yield name

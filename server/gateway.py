@@ -18,7 +18,6 @@ from inference.jetstream_engine.usage import UsageFeed
 from protocol.errors import StorageUnavailable
 from protocol.jobs import JobId
 from server.books import Books
-from server.closing import POLICY_VIOLATION
 from server.connection import Connection
 from server.deliveries.outbox import Ending, Entry, State
 from server.parts import Parts
@@ -74,7 +73,7 @@ class Gateway:
                 self.directory.forget(session_id)
                 connection = sessions.drop(session_id)
                 if isinstance(connection, Connection):
-                    await connection.close(POLICY_VIOLATION, "the session was taken up elsewhere")
+                    connection.lose_session()
 
             await self._shared.listen(taken)
             works = [

@@ -1,8 +1,9 @@
-"""A request that leads nowhere: both dialects find their error in the one body."""
+"""A request that no route answers: both dialects find their error in the one body."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from protocol.edit_errors import error_object
-from protocol.errors import CutwireError, MethodNotAllowed, UnknownPath
+from protocol.errors import CutwireError, InternalError, MethodNotAllowed, UnknownPath
 from protocol.replies import error_reply
 
 
@@ -21,6 +22,15 @@ async def answer_http_error(_: Request, error: Exception) -> Response:
     told: CutwireError = UnknownPath("There is nothing at this path.")
     if allowed:
         told = MethodNotAllowed(f"This path takes {allowed} only.")
+    return _response(told, error.status_code, error.headers or {})
+
+
+async def answer_defect(_: Request, __: Exception) -> Response:
+    """Answer what failed by a defect of ours, which the server logs."""
+    return _response(InternalError("The request failed unexpectedly."), 500, {})
+
+
+def _response(told: CutwireError, status: int, headers: Mapping[str, str]) -> Response:
     request_id = str(uuid.uuid4())
     body = {
         "errors": [msgspec.Raw(error_reply(told).body)],
@@ -29,7 +39,7 @@ async def answer_http_error(_: Request, error: Exception) -> Response:
     }
     return Response(
         msgspec.json.encode(body),
-        error.status_code,
-        headers={**(error.headers or {}), "X-Request-ID": request_id},
+        status,
+        headers={**headers, "X-Request-ID": request_id},
         media_type="application/json",
     )

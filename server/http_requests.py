@@ -14,7 +14,7 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
         InvalidRequest: it is encoded, or ended early.
         MessageTooLarge: it is larger than the limit.
     """
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise InvalidRequest("Send the body without Content-Encoding.")
     parts, size = [], 0
     try:

@@ -38,25 +38,17 @@ class HttpTasks:
         """Run the tasks of one body and answer in the order of the tasks."""
         limits = self._reception.limits
         try:
+            key = _bearer(request)
+            # Known before its body is read; a key inside it is found only there.
+            caller = None if key is None else await self._reception.identify(key, address)
             elements = decode_message(
                 await read_body(request, limits.max_body_bytes), max_tasks=limits.max_tasks
             )
-            caller = await self._identify(request, elements, address)
+            if caller is None:
+                caller = await self._reception.identify(_key_in(elements), address)
         except CutwireError as error:
             return self._refuse(error, base_url)
         return await _Exchange(self._reception, request, caller, base_url).run(elements)
-
-    async def _identify(self, request: Request, elements: Sequence[object], address: str) -> Caller:
-        key = _bearer(request)
-        if key is None and isinstance(elements[0], Authentication):
-            key = elements[0].api_key
-        if key is None:
-            raise MissingApiKey(
-                'Send the API key as "Authorization: Bearer KEY", or as an authentication object '
-                "in the array's first place.",
-                parameter="apiKey",
-            )
-        return await self._reception.identify(key, address)
 
     def _refuse(self, error: CutwireError, base_url: str) -> Response:
         task_type = "authentication" if isinstance(error, InvalidApiKey | MissingApiKey) else None
@@ -153,9 +145,20 @@ def _response(replies: Sequence[Reply]) -> Response:
     return Response(join_replies(replies), status, headers=headers, media_type="application/json")
 
 
+def _key_in(elements: Sequence[object]) -> str:
+    first = elements[0]
+    if not isinstance(first, Authentication):
+        raise MissingApiKey(
+            'Send the API key as "Authorization: Bearer KEY", or as an authentication object '
+            "in the array's first place.",
+            parameter="apiKey",
+        )
+    return first.api_key
+
+
 def _bearer(request: Request) -> str | None:
     header = request.headers.get("authorization")
     if header is None:
         return None
     scheme, _, key = header.partition(" ")
-    return key if scheme.lower() == "bearer" else ""
+    return key.strip() if scheme.lower() == "bearer" else ""

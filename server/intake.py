@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from msgspec import UNSET
 
 from inference.coding import PictureLimits, probe
+from inference.fair_threads import FairThreads
 from inference.inputs.resolve import ImageId, InlineImage, classify, decode_inline
 from inference.inputs.urls import check_url
 from inference.keys import input_key, new_image_uuid
 from inference.models import Catalogue
 from inference.moderation import moderation_unavailable
-from inference.stores import Store
-from inference.threads import on_thread
-from inference.turns import Turns
-from protocol.errors import StorageUnavailable
+from inference.stores import Disposal, Store
 from protocol.jobs import ImageSource, Job, RemoteImage, StoredImage
 from protocol.tasks import JobTask, PictureTask
 from server.auth import Caller
@@ -89,6 +87,7 @@ class Intake:
     def __init__(
         self,
         store: Store,
+        disposal: Disposal,
         models: Catalogue,
         admissible: Admissible,
         *,
@@ -96,9 +95,10 @@ class Intake:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._disposal = disposal
         self._models = models
-        self._threads = ThreadPoolExecutor(DECODERS, thread_name_prefix="intake")
-        self._turns = Turns(DECODERS)
+        self._threads = FairThreads(DECODERS, "intake")
+        self._run, self._numbers = new_image_uuid(), itertools.count()
         self._admissible = admissible
         self._task_life_s = task_life_s
         self._clock = clock
@@ -176,18 +176,13 @@ class Intake:
             self._models.path(row)
         return row.name
 
-    async def discard(self, job: Job) -> None:
+    def discard(self, job: Job) -> None:
         """Drop what was stored of a job that was not taken in the end."""
-        for source in job.images.values():
-            if isinstance(source, StoredImage) and not source.image_uuid:
-                with contextlib.suppress(StorageUnavailable):  # then it expires
-                    await self._store.delete(source.key)
+        self._disposal.drop_inputs(job)
 
     async def _store_inline(self, tenant: str, form: InlineImage, parameter: str) -> Stored:
-        async with self._turns.hold(tenant):
-            data, pixels = await on_thread(
-                self._threads, self._admissible.decode_inline, form.text, parameter
-            )
-        key = input_key(tenant, new_image_uuid())
-        await self._store.put(key, data, "application/octet-stream")
+        key = input_key(tenant, f"{self._run}-{next(self._numbers)}")
+        make = partial(self._admissible.decode_inline, form.text, parameter)
+        in_turn = partial(self._threads.run, tenant)
+        pixels = await self._store.put_made(key, make, "application/octet-stream", in_turn)
         return Stored(StoredImage(key=key), pixels)

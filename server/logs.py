@@ -40,7 +40,11 @@ class PlainFormatter(logging.Formatter):
         extra = _escaped(" ".join(f"{k}={v}" for k, v in members if k not in _STANDARD))
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         line = f"{time} {record.levelname.lower():7} {shown} {extra}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        # It may hold what clients sent: indented, no line of it looks like an entry.
+        trace = self.formatException(record.exc_info).split("\n")
+        return "\n".join([line, *(f"  {_escaped(each)}" for each in trace)])
 
 
 def _one_line(entry: dict[str, Any]) -> str:

@@ -8,11 +8,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inference.batcher import Batcher, CpuTurns
 from inference.batcher.observing import BatchObserver
 from inference.crew import Crew
-from inference.job_runner import Bounds, JobRunner, ReadsInputs, StoresBlobs
 from inference.kernels.library import load as load_kernels
 from inference.models import Catalogue, ModelPool, Row
 from inference.moderation import Moderates, Moderator, NoModerator, choose_classifier
@@ -20,6 +20,9 @@ from inference.sandbox import running_decoder
 from inference.turns import Turns
 from server.process import limit_heaps, tune_process
 from server.settings import Settings
+
+if TYPE_CHECKING:
+    from inference.job_runner import JobRunner, ReadsInputs, StoresBlobs
 
 CountsLoads = Callable[[str, str, float], None]
 """Told the model, "success" or "failed", and seconds; from any thread."""
@@ -60,6 +63,8 @@ class Machine:
     @contextlib.asynccontextmanager
     async def running(self, inputs: ReadsInputs, store: StoresBlobs) -> AsyncIterator[JobRunner]:
         """Load the default model and the kernels, and run jobs until the block ends."""
+        from inference.job_runner import Bounds, JobRunner  # all pipelines: a gateway runs none
+
         settings = self._settings
         tune_process(settings.work.switch_interval_ms)
         networks = ModelPool(self.catalogue, self._open_network)

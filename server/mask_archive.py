@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import uuid
-import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -60,6 +59,8 @@ def pack_masks(
     visual_id: str, masks: Sequence[bytes], shape: tuple[int, int], limits: PictureLimits
 ) -> bytes:
     """Write `{visual_id}_{k}.png` for each mask, k from 1, and `{visual_id}_panoptic.png`."""
+    import zipfile
+
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # PNGs are deflated already
         for place, mask in enumerate(masks, start=1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import get_args
 
 from prometheus_client import (
@@ -19,6 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from inference.batcher.observing import BatchRun, DropReason
 from inference.engine import Stats
+from protocol.codes import known_codes
 from protocol.errors import CutwireError
 from protocol.jobs import Outcome
 from protocol.task_errors import code_of
@@ -28,7 +28,6 @@ from server.tallies import Cells, Spread, Sum, Tally
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LAGS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
-MAX_CODES = 256
 ALARMING = ("serviceUnavailable", "storageUnavailable")
 """Counted from zero: a rise from nothing would not be seen as one."""
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
@@ -38,10 +37,11 @@ class Metrics:
     """What Prometheus is told."""
 
     def __init__(self) -> None:
+        from importlib.metadata import version
+
         # They are a second series for each, which nothing reads.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._codes: set[str] = set()
         self._ended: dict[tuple[str, str], tuple[Sum, Cells, Sum, Sum]] = {}
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -223,7 +223,7 @@ class Metrics:
         cost.value += outcome.cost
         if outcome.product is not None:
             result_bytes.value += outcome.product.size_bytes
-        for stage, took_ms in outcome.stages_ms.items():
+        for stage, took_ms in outcome.stages_ms.items() if outcome.stages else ():
             self.stage_seconds.at(stage).observe(took_ms / 1e3)
 
     def element_refused(self, error: CutwireError) -> None:
@@ -286,10 +286,8 @@ class Metrics:
         self.pending_deliveries.set(count)
 
     def _known(self, code: str) -> str:
-        """Keep codes few: they name parameters, and who sends new ones all day fills no memory."""
-        if len(self._codes) < MAX_CODES:
-            self._codes.add(code)
-        return code if code in self._codes else "other"
+        """Keep codes few: some name what a client made up, which must not hide the others."""
+        return code if code in known_codes() else "other"
 
     def text(self) -> bytes:
         """Write everything in the exposition format."""

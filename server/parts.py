@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 _log = logging.getLogger(__name__)
@@ -22,6 +23,16 @@ class Parts:
         part = asyncio.create_task(work, name=name)
         part.add_done_callback(self._look_at_end)
         return part
+
+    @contextlib.asynccontextmanager
+    async def running(self, work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+        """Have a part run beside the block, which goes on if it crashes."""
+        part = self.start(work, name)
+        try:
+            yield
+        finally:
+            part.cancel()
+            await asyncio.wait({part})
 
     def _look_at_end(self, part: asyncio.Task[None]) -> None:
         if not part.cancelled() and part.exception() is not None:

@@ -6,8 +6,16 @@ from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
+from inference.quantities import check_amount
 from protocol.jobs import Product
-from protocol.tasks import ImageForegroundCrop, JobTask, PictureTask, RemoveBackground
+from protocol.tasks import (
+    JOB_TASKS,
+    ImageForegroundCrop,
+    JobTask,
+    PictureTask,
+    RemoveBackground,
+)
+from protocol.words import listed
 
 MICRO_DOLLAR = Decimal("0.000001")
 ONE = Decimal(1)
@@ -34,12 +42,22 @@ class PriceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     base: dict[str, Decimal] = msgspec.field(default_factory=_base_prices)
     """By task type; a type that is not listed costs `default_base`."""
     default_base: Decimal = Decimal("0.0006")
+    """Of a task type that `base` does not list."""
     per_megapixel: Decimal = Decimal("0.0002")
     """For each megapixel of the result; an upload has none."""
     matting_factor: Decimal = Decimal("1.5")
     """The whole price is multiplied by this when alpha matting is on …"""
     matting_factor_per_threshold: Decimal = Decimal("0.01")
     """… and by this much more for each step of alphaMattingBackgroundThreshold."""
+
+    def __post_init__(self) -> None:
+        known = sorted(str(kind.__struct_config__.tag) for kind in JOB_TASKS)
+        for name, amount in self.base.items():
+            if name not in known:
+                raise ValueError(f"base names '{name}', no task type; allowed: {listed(known)}")
+            check_amount(f"base.{name}", amount)
+        for name in self.__struct_fields__[1:]:
+            check_amount(name, getattr(self, name))
 
 
 class PriceTable:

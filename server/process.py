@@ -8,8 +8,6 @@ import gc
 import os
 import sys
 
-from threadpoolctl import ThreadpoolController
-
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 COLLECT_AFTER = (10_000, 20, 20)
@@ -36,6 +34,8 @@ def tune_process(switch_interval_ms: float) -> None:
     it. Libraries that are loaded later read the environment. Garbage in cycles, of which tasks
     leave little, is looked for less often than Python would.
     """
+    from threadpoolctl import ThreadpoolController
+
     gc.set_threshold(*COLLECT_AFTER)
     sys.setswitchinterval(switch_interval_ms / 1e3)
     for name in _VARIABLES:

@@ -10,6 +10,7 @@ from typing import Annotated, Protocol
 
 import msgspec
 
+from inference.quantities import CountOrNone
 from protocol.errors import RateLimited
 
 SWEEP_ABOVE = 1_000
@@ -19,9 +20,9 @@ SWEEP_ABOVE = 1_000
 class RateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often one API key may ask; 0: as often as it likes."""
 
-    requests_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
+    requests_per_minute: CountOrNone = 0
     """HTTP requests, whatever they ask for; status and getResponse among them."""
-    tasks_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
+    tasks_per_minute: CountOrNone = 0
     """Tasks, over sockets and HTTP together; ping, authentication and getResponse are none."""
     burst_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 60.0
     """How many seconds' worth may come at once: with 1, 600 a minute mean 10 a second."""
@@ -64,6 +65,7 @@ class RateLimiter:
         self._clock = clock
         self._used_until: dict[str, float] = {}
         self._passed: Counter[str] = Counter()
+        self._sweep_above = SWEEP_ABOVE
 
     def count(self, key_id: str) -> None:
         """Count a call; raises RateLimited, and counts nothing, where it is one too many."""
@@ -80,9 +82,10 @@ class RateLimiter:
             )
         self._used_until[key_id] = used_until
         self._passed[key_id] += 1
-        if len(self._used_until) > SWEEP_ABOVE:
-            self._used_until = {k: until for k, until in self._used_until.items() if until > now}
-            self._passed.clear()
+        if len(self._used_until) > self._sweep_above:
+            known = {k: until for k, until in self._used_until.items() if until > now}
+            self._passed = Counter({k: calls for k, calls in self._passed.items() if k in known})
+            self._used_until, self._sweep_above = known, max(SWEEP_ABOVE, 2 * len(known))
 
     def let_through(self) -> dict[str, int]:
         """Tell how many calls of each key passed since this was last asked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocol.errors import InvalidApiKey, RateLimited
 from server.auth import Caller, KeyRing, WrongKeys
@@ -12,6 +12,7 @@ from server.limits import SocketLimits
 from server.metrics import Metrics
 from server.rates import RateLimiter
 from server.session_registry import SessionRegistry
+from server.under_way import UnderWay
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Reception:
     wrong_keys: WrongKeys
     limits: SocketLimits
     metrics: Metrics
+    under_way: UnderWay = field(default_factory=UnderWay)
+    """Requests over HTTP that wait for their tasks."""
 
     async def identify(self, key: str, address: str) -> Caller:
         """Tell who holds a key that came over HTTP, and count the request.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from importlib.metadata import version
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -68,12 +67,15 @@ class Routes:
         return self.is_ready and self._parts.are_whole and not self._engine.trouble()
 
     async def drain(self) -> None:
-        """Refuse new tasks, wait until every socket has its replies, then close the sockets."""
+        """Refuse new tasks, wait until every client has its replies, then close the sockets."""
         self.is_ready = False
         self._reception.dispatcher.is_draining = True
-        await asyncio.gather(*(connection.caught_up() for connection in self._connections))
-        for connection in list(self._connections):
-            await connection.close(SERVICE_RESTART, "the service restarts")
+        await asyncio.gather(
+            self._reception.under_way.answered(),
+            *(connection.caught_up() for connection in self._connections),
+        )
+        reason = "the service restarts"
+        await asyncio.gather(*(one.close(SERVICE_RESTART, reason) for one in self._connections))
 
     async def _connect(self, socket: WebSocket) -> None:
         peer = socket.scope["extensions"][EXTENSION]
@@ -92,6 +94,7 @@ class Routes:
                 self._connections.discard(connection)
 
     async def _post(self, request: Request) -> Response:
+        self._reception.under_way.note()
         return await self._http_tasks.answer(
             request, base_url=self._base_url(request), address=address_of(request)
         )
@@ -100,6 +103,8 @@ class Routes:
         self, document: Callable[[str, str], bytes]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def describe(request: Request) -> Response:
+            from importlib.metadata import version
+
             body = document(self._base_url(request), version("cutwire"))
             headers = {"Access-Control-Allow-Origin": "*"}
             return Response(body, headers=headers, media_type="application/json")

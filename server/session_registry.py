@@ -64,8 +64,15 @@ class SessionRegistry:
         self._sessions[session.id] = session
         return session
 
-    async def take_up(self, caller: Caller, session_id: str | None) -> Session:
-        """Open a session here, also one that another gateway has; raises as `open` does."""
+    async def take_up(
+        self, caller: Caller, session_id: str | None, current: Session | None = None
+    ) -> Session:
+        """Open a session here, also one that another gateway has; raises as `open` does.
+
+        Who asks for none goes on with its current one.
+        """
+        if session_id is None and current is not None and current.caller.tenant == caller.tenant:
+            return current
         wanted = (session_id or "").lower()
         seq = await self._directory.elsewhere(wanted, caller.tenant) if wanted else None
         if seq is None:

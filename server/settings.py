@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ from inference.journal import JournalSettings
 from inference.local_engine import LocalEngineSettings
 from inference.models import ModelSettings
 from inference.moderation import ModerationSettings
+from inference.quantities import Count
 from inference.sandbox import DecodingSettings
 from inference.sessions import SessionSettings
 from inference.stores import StoreSettings
@@ -27,11 +29,14 @@ from server.pricing import PriceSettings
 from server.rates import RateSettings
 from server.tracing import TracingSettings
 
+_PUBLIC_URL = re.compile(r"https?://[^/?#\s@]+(/[^?#\s]*)?")
+
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is logged, and how."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is less than this is left out."""
     style: Literal["auto", "json", "plain"] = "auto"
     """`auto`: plain at a terminal, JSON elsewhere."""
 
@@ -43,7 +48,7 @@ class WorkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Threads for codecs and pixel steps; 0: one per core."""
     concurrency: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 0
     """Tasks of one tenant in work at once; 0: two more than threads. One more may be another's."""
-    max_pixels: Annotated[int, msgspec.Meta(ge=1)] = 16_000_000
+    max_pixels: Count = 16_000_000
     """Pixels of all pictures in work; a larger picture is worked on alone."""
     matting: Literal["fast", "exact"] = "fast"
     """How alphaMatting solves: `fast` at a bounded cost, `exact` as pymatting and rembg do, to the
@@ -108,6 +113,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tracing: TracingSettings = TracingSettings()
 
     def __post_init__(self) -> None:
+        if self.public_url and not _PUBLIC_URL.fullmatch(self.public_url):
+            raise ValueError(
+                f"public_url is '{self.public_url}'; allowed: http:// or https://, a host, and "
+                "perhaps a port and a path"
+            )
         if self.engine_kind == "nats" and self.store.kind != "s3" and not self.shared_dir:
             raise ValueError(
                 "store.kind is not 's3': gateways and workers need one store; name a folder that "

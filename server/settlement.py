@@ -7,9 +7,8 @@ import time
 
 import msgspec
 
-from inference.stores import Store
-from protocol.errors import StorageUnavailable
-from protocol.jobs import Outcome, StoredImage
+from inference.stores import Disposal
+from protocol.jobs import Outcome
 from protocol.task_errors import code_of
 from server.budgets import Budgets
 from server.metrics import Metrics
@@ -26,13 +25,13 @@ class Settlement:
         self,
         metrics: Metrics,
         prices: PriceTable,
-        store: Store,
+        disposal: Disposal,
         budgets: Budgets,
         traces: Traces = NO_TRACES,
     ) -> None:
         self._metrics = metrics
         self._prices = prices
-        self._store = store
+        self._disposal = disposal
         self._budgets = budgets
         self._traces = traces
 
@@ -44,7 +43,7 @@ class Settlement:
         return msgspec.structs.replace(outcome, cost=cost)
 
     async def settled(self, outcome: Outcome) -> None:
-        """Count and log a task, and forget the pictures that came inside it."""
+        """Count and log a task, and have the pictures that came inside it deleted."""
         now = time.time()
         seconds = max(0.0, now - outcome.job.submitted_at)
         self._budgets.settle(outcome)
@@ -52,15 +51,7 @@ class Settlement:
         self._traces.ended(outcome, now)
         if _log.isEnabledFor(logging.INFO):
             self._log(outcome, seconds)
-        for source in outcome.job.images.values():
-            if isinstance(source, StoredImage) and not source.image_uuid:
-                await self._drop(source.key)
-
-    async def _drop(self, key: str) -> None:
-        try:
-            await self._store.delete(key)
-        except StorageUnavailable as exc:
-            _log.warning("input not deleted; it expires later", extra={"detail": exc.detail})
+        self._disposal.drop_inputs(outcome.job)
 
     def _log(self, outcome: Outcome, seconds: float) -> None:
         job, fault = outcome.job, outcome.fault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import hashlib
 import hmac
@@ -11,8 +12,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pybase64
-
 from protocol.errors import StorageUnavailable
 
 SECRET_BYTES = 32
@@ -20,6 +19,8 @@ BLOCK_BYTES = 64
 """Of SHA-256."""
 SKEW_S = 60
 """By how much the clocks of two gateways may differ: a URL opens for so long after its end."""
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class _Keyed:
@@ -35,12 +36,13 @@ class _Keyed:
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
-    def digest(self, text: bytes) -> bytes:
-        """Authenticate a text."""
+    def sign(self, path: str, expires: str | int) -> str:
+        """Authenticate a path and its expiry; in URL-safe base64 (RFC 4648, 5) without its "="."""
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(text)
+        inner.update(f"{path}\n{expires}".encode())
         outer.update(inner.digest())
-        return outer.digest()
+        mac = binascii.b2a_base64(outer.digest(), newline=False)
+        return mac.translate(_URL_SAFE, b"=").decode()
 
 
 class UrlSigner:
@@ -53,7 +55,7 @@ class UrlSigner:
     def sign(self, path: str, life_s: float) -> str:
         """Append expiry and signature to a path."""
         expires = int(self._clock() + life_s)
-        return f"{path}?exp={expires}&sig={_signature(self._keyed[0], path, expires)}"
+        return f"{path}?exp={expires}&sig={self._keyed[0].sign(path, expires)}"
 
     def is_valid(self, path: str, expires: str, signature: str) -> bool:
         """Tell whether a path was signed by us and has not expired, by anybody's clock."""
@@ -61,7 +63,7 @@ class UrlSigner:
             return False
         genuine = [
             hmac.compare_digest(
-                _signature(keyed, path, expires).encode(),
+                keyed.sign(path, expires).encode(),
                 signature.encode("utf-8", "replace"),
             )
             for keyed in self._keyed
@@ -71,11 +73,6 @@ class UrlSigner:
     def seconds_left(self, expires: str) -> int:
         """How long a valid URL opens by its own account; 0: it is open for the skew alone."""
         return max(0, int(int(expires) - self._clock()))
-
-
-def _signature(keyed: _Keyed, path: str, expires: str | int) -> str:
-    mac = keyed.digest(f"{path}\n{expires}".encode())
-    return pybase64.b64encode_as_string(mac, b"-_")[:-1]  # without its one "="
 
 
 def load_secret(data_dir: Path) -> bytes:

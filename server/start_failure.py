@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from protocol.errors import CutwireError
@@ -12,6 +15,15 @@ class StartFailure:
 
     def __init__(self) -> None:
         self.reason: CutwireError | None = None
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Remember a known reason that ends the block, also where task groups wrapped it."""
+        try:
+            yield
+        except (CutwireError, ExceptionGroup) as error:
+            self.reason = _known(error)
+            raise
 
 
 class PlainStart:
@@ -31,3 +43,9 @@ class PlainStart:
             await send(message)
 
         await self._app(scope, receive, tell if scope["type"] == "lifespan" else send)
+
+
+def _known(error: Exception) -> CutwireError | None:
+    if isinstance(error, ExceptionGroup):
+        return next(filter(None, map(_known, error.exceptions)), None)
+    return error if isinstance(error, CutwireError) else None

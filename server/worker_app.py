@@ -19,9 +19,8 @@ from inference.inputs.fetch import Fetcher
 from inference.inputs.reader import InputReader
 from inference.jetstream_engine.broker import Broker
 from inference.jetstream_engine.engine import JetStreamEngine
-from inference.stores import PatientStore, Store, open_store
+from inference.stores import Disposal, PatientStore, Store, open_store
 from inference.worker import Worker
-from protocol.errors import CutwireError
 from server.budgets import Budgets
 from server.data_dir import prepare_data_dir
 from server.defects import watched_defects
@@ -60,11 +59,11 @@ def build_worker(settings: Settings, pools: Sequence[str]) -> WorkerService:
     store = open_store(settings.store, prepare_data_dir(settings.shared_folder))
     prices = PriceTable(settings.prices)
     budgets = Budgets(prices, settings.pictures.limit_pixels)  # kept by the gateways
-    traces = open_traces(settings.tracing)
+    traces, disposal = open_traces(settings.tracing), Disposal(store)
     broker = Broker(settings.nats, f"cutwire worker {socket.gethostname()}")
     engine = JetStreamEngine(
         broker,
-        Settlement(metrics, prices, store, budgets, traces),
+        Settlement(metrics, prices, disposal, budgets, traces),
         settings.engine_here,
         jobs_life_s=settings.journal.result_life_s,
         pools=pools,
@@ -82,17 +81,15 @@ def build_worker(settings: Settings, pools: Sequence[str]) -> WorkerService:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        try:
+        with failure.watched():
             async with (
                 watched_defects(metrics.defect),
                 watched_loop(metrics.loop_was_late),
                 traces.running(),
+                parts.running(disposal.run(), "the disposal of inputs"),
                 labour.running(),
             ):
                 yield
-        except CutwireError as error:
-            failure.reason = error
-            raise
 
     async def tell_metrics(_: Request) -> Response:
         stats = await engine.stats()

@@ -378,6 +378,23 @@ class EngineSuite:
         (result,) = await read(engine)
         assert result.outcome == outcome_of(job_of(1))
 
+    async def test_job_that_is_told_done_twice_at_once_ends_once(self, engine: Engine) -> None:
+        await accept(engine, job_of(1), job_of(2))
+        leases = engine.work()
+        lease = await next_lease(leases)
+        outcome = outcome_of(lease.job)
+        await asyncio.gather(lease.done(outcome), lease.done(outcome))
+        await finish(leases)
+        assert sorted(numbers(await read(engine, 2))) == [1, 2]
+
+    async def test_job_that_another_stream_was_promised_is_not_cancelled(
+        self, engine: Engine
+    ) -> None:
+        await accept(engine, job_of(1))
+        await engine.find(job_of(1).id, follow="somebody else")
+        assert await engine.cancel([job_of(1).id]) == 0
+        assert await finish(engine.work()) == [job_of(1)]
+
     async def test_cancelling_what_has_ended_changes_nothing(self, engine: Engine) -> None:
         await accept(engine, job_of(1))
         await finish(engine.work())

@@ -9,6 +9,7 @@ import msgspec
 from numpy.typing import NDArray
 
 from inference.models.row import Row
+from inference.quantities import Count, SecondsOrNone
 
 GPU_BATCH = 16
 
@@ -16,11 +17,13 @@ GPU_BATCH = 16
 class BatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Batching. 0 chooses: on a CPU batches of 1, a runner per core; on a GPU of 16, one runner."""
 
-    max_size: int = 0
-    runners: int = 0
+    max_size: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    """Pictures in one run of a model."""
+    runners: Annotated[int, msgspec.Meta(ge=0, le=512)] = 0
     """Runs of one model at once. On a CPU all models together have no more turns than cores."""
-    queue_limit: int = 256
-    trim_after_s: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    queue_limit: Count = 256
+    """Pictures that may wait for one model; more are refused with serviceUnavailable."""
+    trim_after_s: SecondsOrNone = 30.0
     """A model that has not run for so long gives back what a burst took; 0: it keeps it."""
 
 

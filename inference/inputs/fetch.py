@@ -8,20 +8,22 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import msgspec
 
 from inference.inputs.dialer import Dialer
-from inference.inputs.exchange import Exchange, Head, Headers
 from inference.inputs.failures import call_failed, malformed_url, too_large
 from inference.inputs.lookup import Resolve, SystemResolver
 from inference.inputs.places import Places
 from inference.inputs.urls import Target, parse_url
+from inference.quantities import Bytes, Count, CountOrNone
 from protocol.errors import ShuttingDown
 
+if TYPE_CHECKING:
+    from inference.inputs.exchange import Exchange, Head, Headers
+
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
 Answer = TypeVar("Answer")
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -41,11 +43,16 @@ class FetchSettings(msgspec.Struct, frozen=True, kw_only=True):
     connect_s: Seconds = 3.0
     """Look-up, TCP and TLS of one hop."""
     max_redirects: Annotated[int, msgspec.Meta(ge=0, le=20)] = 3
+    """Of one call; each is judged as the first URL is."""
     header_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1024 * 1024)] = 64 * 1024
-    body_bytes: Count = 12_000_000
+    """All of an answer's headers."""
+    body_bytes: Bytes = 12_000_000
+    """Of an image that is fetched."""
     max_concurrent: Count = 64
+    """Calls at once, of all tenants."""
     max_per_host: Count = 16
-    max_waiting: Annotated[int, msgspec.Meta(ge=0)] = 1000
+    """Calls to one host at once."""
+    max_waiting: CountOrNone = 1000
     """Calls that wait behind those, each at most total_s."""
 
 
@@ -155,6 +162,8 @@ class Fetcher:
             return (await exchange.receive_head()).status
 
     async def _exchange(self, target: Target) -> Exchange:
+        from inference.inputs.exchange import Exchange  # it takes h11 to load
+
         streams = await self._dialer.connect(target)
         return Exchange(target, streams, header_bytes=self._settings.header_bytes)
 

@@ -8,8 +8,6 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-import idna
-
 from inference.inputs.addresses import IPAddress, refusal
 from inference.inputs.failures import MAX_URL_CHARS, forbidden_address, malformed_url
 
@@ -131,8 +129,11 @@ def _parse_name(name: str) -> tuple[str, IPAddress | None]:
 
 def _to_ascii(host: str) -> str:
     """Apply IDNA 2008 with the UTS 46 mapping, so that ①②⑦.⓪.⓪.① is judged as 127.0.0.1."""
-    plain = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
-    return plain.lower().removesuffix(".")
+    if not host.isascii():
+        import idna
+
+        host = idna.encode(host, uts46=True).decode("ascii")
+    return host.lower().removesuffix(".")
 
 
 def _request_path(parts: SplitResult) -> str:

@@ -78,6 +78,8 @@ class JetStreamEngine:
 
     def trouble(self) -> str:
         """Say why nothing can be taken now; empty: it can."""
+        if any(part.done() for part in self._parts):
+            return "a part of the engine has stopped"
         return self._pulse.trouble()
 
     async def open(self) -> None:
@@ -132,8 +134,9 @@ class JetStreamEngine:
         self._reader.forget(stream, upto)
 
     async def cancel(self, job_ids: Sequence[JobId]) -> int:
-        """End jobs that nobody has begun."""
-        return await self._cancelling.cancel(job_ids)
+        """End jobs that nobody has begun, and that no stream was promised here."""
+        unasked = [job_id for job_id in job_ids if not self._followers.promised(job_id)]
+        return await self._cancelling.cancel(unasked)
 
     async def work(self, pool: Pool = "compute") -> AsyncIterator[Lease]:
         """Yield jobs to run; ends after close when nothing runs."""

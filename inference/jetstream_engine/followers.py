@@ -72,6 +72,10 @@ class Followers:
             self._followed.pop(job_id, None)
         return JobState(outcome.job, outcome)
 
+    def promised(self, job_id: JobId) -> bool:
+        """Tell whether a stream waits for the outcome of a job."""
+        return job_id in self._followed
+
     async def run(self) -> None:
         """Keep the promises until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -40,6 +40,7 @@ class Janitor:
         self._settling = settling
         self._jobs_life_s = jobs_life_s
         self._letters: asyncio.Queue[Msg] = asyncio.Queue()
+        self._places: dict[str, int] = {}
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -59,11 +60,14 @@ class Janitor:
         finally:
             await pullers.stop()
 
-    async def sweep_once(self, now: float) -> int:
-        """End what is overdue in every work queue; tell how many."""
+    async def sweep_once(self, now: float, at_once: int = SWEPT_AT_ONCE) -> int:
+        """End what is overdue in every work queue, looking at so many; tell how many ended.
+
+        The next time goes on from there: many that may wait must not hide those behind them.
+        """
         swept = 0
         for pool in self._broker.settings.all_pools:
-            swept += await self._sweep_stream(names.tasks_stream(pool), now)
+            swept += await self._sweep_stream(names.tasks_stream(pool), now, at_once)
         return swept
 
     async def _sweep(self) -> None:
@@ -72,18 +76,22 @@ class Janitor:
             with contextlib.suppress(StorageUnavailable):
                 await self.sweep_once(time.time())
 
-    async def _sweep_stream(self, stream: str, now: float) -> int:
-        seq = swept = 0
-        for _ in range(SWEPT_AT_ONCE):
+    async def _sweep_stream(self, stream: str, now: float, at_once: int) -> int:
+        seq, swept = self._places.pop(stream, 0), 0
+        for _ in range(at_once):
             found = await self._broker.first_from(stream, seq + 1, "task.>")
             if found is None or _age_s(found, now) < SWEEP_EVERY_S:
-                break
+                return swept
             seq = found.seq
             swept += await self._is_swept(stream, found, now)
+        self._places[stream] = seq
         return swept
 
     async def _is_swept(self, stream: str, found: Message, now: float) -> bool:
-        job = _DECODER.decode(found.data)
+        try:
+            job = _DECODER.decode(found.data)
+        except msgspec.MsgspecError:  # a newer gateway's, perhaps: its workers will read it
+            return False
         if await self._jobs.outcome(job) is None:
             if not self._is_overdue(job, found, now):
                 return False

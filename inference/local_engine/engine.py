@@ -140,8 +140,12 @@ class LocalEngine:
         self._streams.forget(stream, upto)
 
     async def cancel(self, job_ids: Sequence[JobId]) -> int:
-        """End jobs that have not begun; where that cannot be written down, they stay in line."""
-        wanted = {job_id for job_id in job_ids if job_id in self._records}
+        """End jobs that have not begun; where that cannot be written down, they stay in line.
+
+        What was promised to another stream stays there too.
+        """
+        known = self._records
+        wanted = {one for one in job_ids if one in known and not known[one].followers}
         if not wanted:
             return 0
         cancelled = self._lines.remove(lambda job: job.id in wanted)

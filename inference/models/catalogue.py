@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from inference.config import SettingsError
 from inference.models.disk import Folders, check_file, remedy
 from inference.models.public import DEFAULT_NAME, PUBLIC_ALIASES, PUBLIC_ROWS
 from inference.models.row import Row, Task
+from inference.quantities import Bytes, BytesOrNone, Count, Seconds, SecondsOrNone
 from protocol.errors import Constraint, ModelUnavailable, Scalar, UnsupportedParameter
 
 EMBEDDED_FILL = "embedded"
@@ -26,25 +28,25 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The model of a task that names none."""
     inpaint: str = ""
     """The same for imageErase; empty: the patch fill, which needs no model."""
-    classify: str = ""
-    """The model that moderation uses."""
     rows: tuple[Row, ...] = ()
     """Models beside the public ones; one of the same name takes its place."""
     aliases: dict[str, str] = msgspec.field(default_factory=dict)
     """Further names of models, as clients send them."""
     rembg_exact: tuple[str, ...] = ()
     """Models that run bit for bit as rembg runs them."""
-    memory_bytes: int = 0
+    memory_bytes: BytesOrNone = 0
     """For all loaded models; the one used longest ago leaves. 0: half of this machine's."""
-    retry_load_after_s: float = 5.0
+    retry_load_after_s: SecondsOrNone = 5.0
     """How long a model that did not load is refused before it is tried again."""
     offline: bool = False
     """Whether pulling is forbidden."""
     mirrors: tuple[str, ...] = ()
     """Where models are pulled from before their publishers are asked."""
-    pull_limit_bytes: int = 4 * 2**30
-    pull_tries: int = 5
-    pull_timeout_s: float = 30.0
+    pull_limit_bytes: Bytes = 4 * 2**30
+    """Of one model file."""
+    pull_tries: Count = 5
+    """Each goes on where the one before ended."""
+    pull_timeout_s: Seconds = 30.0
     """Without a byte, before a pull is tried again."""
 
 
@@ -64,9 +66,9 @@ class Catalogue:
         for alias, name in self._aliases.items():
             if name != DEFAULT_NAME:
                 self._named(f"aliases.{alias}", name)
-        for task in ("segment", "inpaint", "classify"):
+        for task in ("segment", "inpaint"):
             if getattr(settings, task):
-                self._named(task, getattr(settings, task))
+                self._check_default(task)
 
     def rows(self, task: Task | None = None) -> list[Row]:
         """Return every row, or those of one task."""
@@ -123,7 +125,7 @@ class Catalogue:
         return check_file(self.path(row), row)
 
     def _default(self, task: Task) -> str:
-        name: str = getattr(self.settings, task)
+        name: str = getattr(self.settings, task, "")
         if not name:
             raise ModelUnavailable(
                 "No model is configured for this task.",
@@ -137,13 +139,24 @@ class Catalogue:
             here = [EMBEDDED_FILL, *here]
         return [*here, *(row.name for row in self.rows(task) if row.name not in here)]
 
+    def _check_default(self, task: Task) -> None:
+        row = self._named(task, getattr(self.settings, task))
+        if row.task != task:
+            fit = ", ".join(each.name for each in self.rows(task))
+            raise SettingsError(
+                f"models.{task} names '{row.name}', which does {row.task}; allowed: {fit}"
+            )
+
     def _named(self, setting: str, name: str) -> Row:
         if name not in self._rows:
-            raise ValueError(f"models.{setting} names '{name}', which is no model")
+            known = ", ".join(self._rows)
+            raise SettingsError(
+                f"models.{setting} names '{name}', which is no model; allowed: {known}"
+            )
         return self._rows[name]
 
 
 def _as_rembg(row: Row) -> Row:
     if row.task != "segment" or row.layout != "NCHW" or row.dtype != "float32":
-        raise ValueError(f"models.rembg_exact: rembg cannot run '{row.name}'")
+        raise SettingsError(f"models.rembg_exact: rembg cannot run '{row.name}'")
     return replace(row, is_rembg_exact=True)

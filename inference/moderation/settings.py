@@ -18,7 +18,9 @@ class ModerationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """
 
     provider: Literal["none", "onnx-classifier", "nudenet"] = "none"
+    """As above; `none`: tasks that ask for moderation are refused."""
     model: str = "nsfwjs"
+    """The row of the catalogue that `onnx-classifier` runs."""
     thresholds: dict[str, Score] = msgspec.field(default_factory=dict)
     """Class → score, both as the provider has them; a class without one is never refused.
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from inference.quantities import Count
+
 Kind = Literal["off", "process", "seccomp"]
 
 
@@ -17,9 +19,9 @@ class DecodingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     socket. `seccomp`: these can make no other system calls than memory takes, either."""
     processes: Annotated[int, msgspec.Meta(ge=0, le=512)] = 0
     """Images decoded at once; 0: as many as work.threads."""
-    images_per_process: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    images_per_process: Count = 1_000
     """After so many a process is replaced: what took it over sees no image that comes later."""
-    memory_bytes: Annotated[int, msgspec.Meta(ge=64 << 20)] = 1 << 30
+    memory_bytes: Annotated[int, msgspec.Meta(ge=64 << 20, le=1 << 60)] = 1 << 30
     """What a process may allocate; an image of 50 megapixels takes 0.5 GiB."""
     cpu_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 20.0
     """CPU seconds that one image may take."""

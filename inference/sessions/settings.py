@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from inference.quantities import BytesOrNone
+
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
 
 
@@ -19,11 +21,11 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     providers: tuple[Provider, ...] = ("auto",)
     """In order; "auto" takes the GPU if there is one, and then insists on it."""
-    device: int = 0
+    device: Annotated[int, msgspec.Meta(ge=0, le=255)] = 0
     """Which GPU."""
-    intra_threads: int = 1
+    intra_threads: Annotated[int, msgspec.Meta(ge=0, le=512)] = 1
     """Threads of one run: one, and several runs side by side, is the faster division on a CPU."""
-    gpu_memory_bytes: int = 0
+    gpu_memory_bytes: BytesOrNone = 0
     """For ONNX Runtime's arena; 0: no bound."""
     buckets: Buckets = (1, 2, 4, 8, 16)
     """Batch sizes with buffers of their own, ascending; a batch is padded to the next of them."""

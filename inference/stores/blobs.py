@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
-from inference.stores.store import BlobNotFound, check_key
+from inference.stores.store import BlobNotFound, DoesOnThread, Makes, Told, check_key
 from protocol.errors import StorageUnavailable
 
 _Attributes = dict[str, str] | None
@@ -63,6 +64,15 @@ class ObjectStore:
                 use_multipart=False,
             )
 
+    async def put_made(
+        self, key: str, make: Makes[Told], media_type: str, do: DoesOnThread
+    ) -> Told:
+        """Make a blob on a thread, then keep it."""
+        check_key(key)
+        data, told = await do(make)
+        await self.put(key, data, media_type)
+        return told
+
     async def get(self, key: str) -> bytes:
         """Give a blob."""
         check_key(key)
@@ -87,14 +97,15 @@ class ObjectStore:
         check_key(key)
         return None
 
-    async def delete(self, key: str) -> None:
-        """Remove a blob, or nothing."""
-        check_key(key)
-        try:
-            with _failures(key):
-                await obstore.delete_async(self._store, key)
-        except BlobNotFound:
-            return
+    async def delete(self, *keys: str) -> None:
+        """Remove blobs; those that are not there are no error."""
+        for key in keys:
+            check_key(key)
+        await asyncio.gather(*map(self._delete, keys))
+
+    async def _delete(self, key: str) -> None:
+        with contextlib.suppress(BlobNotFound), _failures(key):
+            await obstore.delete_async(self._store, key)
 
     async def touch(self, key: str) -> None:
         """Renew the last use, unless it was renewed a short while ago."""
@@ -135,6 +146,31 @@ class FolderStore(ObjectStore):
         folder.chmod(0o700)  # files inside follow the umask; nobody else gets this far
         self._folder = folder
         super().__init__(LocalStore(folder), renewal)
+
+    async def put_made(
+        self, key: str, make: Makes[Told], media_type: str, do: DoesOnThread
+    ) -> Told:
+        """Make a blob and keep it, both in one go on a thread."""
+        check_key(key)
+
+        def put_now() -> Told:
+            data, told = make()
+            with _failures(key):
+                obstore.put(self._store, key, data, use_multipart=False)
+            return told
+
+        return await do(put_now)
+
+    async def delete(self, *keys: str) -> None:
+        """Remove blobs, all in one go on a thread."""
+        for key in keys:
+            check_key(key)
+        await asyncio.to_thread(self._delete_now, keys)
+
+    def _delete_now(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            with contextlib.suppress(BlobNotFound), _failures(key):
+                obstore.delete(self._store, key)
 
     async def expire(self, prefix: str, older_than_s: float) -> int:
         """Delete old blobs, and what a killed process left half written."""

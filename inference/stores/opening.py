@@ -11,6 +11,7 @@ import msgspec
 from obstore.store import MemoryStore, S3Store
 
 from inference.config import Secret
+from inference.quantities import SecondsOrNone
 from inference.stores.blobs import BucketStore, Clock, FolderStore, ObjectStore, Renewal, utc_now
 from inference.stores.store import Store
 
@@ -24,8 +25,11 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where inputs and results lie."""
 
     kind: Literal["local", "memory", "s3"] = "local"
+    """A folder of this machine, this process's memory (for tests), or an S3 bucket."""
     bucket: str = ""
+    """Its name."""
     region: str = "us-east-1"
+    """Where the bucket is."""
     endpoint: str = ""
     """Empty: Amazon's own."""
     public_endpoint: str = ""
@@ -33,10 +37,12 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     access_key_id: Secret = Secret("")
     """Empty: the host's role."""
     secret_access_key: Secret = Secret("")
+    """Goes with access_key_id."""
     allow_http: bool = False
+    """Whether the endpoint may be called without TLS."""
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0
     """Of one request."""
-    renew_after_s: Annotated[float, msgspec.Meta(ge=0)] = 3600.0
+    renew_after_s: SecondsOrNone = 3600.0
     """Least time between two notes that a picture was used."""
 
     def __post_init__(self) -> None:

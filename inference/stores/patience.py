@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from inference.stores.store import Store
+from inference.stores.store import DoesOnThread, Makes, Store, Told
 from protocol.errors import StorageUnavailable
 
 FIRST_PAUSE_S = 0.1
@@ -27,6 +27,12 @@ class PatientStore:
         """Keep a blob."""
         await self._tried(lambda: self._store.put(key, data, media_type))
 
+    async def put_made(
+        self, key: str, make: Makes[Told], media_type: str, do: DoesOnThread
+    ) -> Told:
+        """Make a blob on a thread and keep it; who makes it can do so again."""
+        return await self._store.put_made(key, make, media_type, do)
+
     async def get(self, key: str) -> bytes:
         """Give a blob; raises BlobNotFound."""
         return await self._tried(lambda: self._store.get(key))
@@ -44,9 +50,9 @@ class PatientStore:
         """Sign a URL for reading the blob without us."""
         return await self._store.url(key, expires_s)
 
-    async def delete(self, key: str) -> None:
-        """Remove a blob; what is not removed expires."""
-        await self._store.delete(key)
+    async def delete(self, *keys: str) -> None:
+        """Remove blobs; what is not removed expires."""
+        await self._store.delete(*keys)
 
     async def expire(self, prefix: str, older_than_s: float) -> int:
         """Delete old blobs."""

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)*")
 _MAX_KEY_CHARS: Final = 255
+
+Told = TypeVar("Told")
+Makes = Callable[[], tuple[bytes, Told]]
+"""Makes a blob, and something to tell of it."""
+
+
+class DoesOnThread(Protocol):
+    """Does work on a thread, when its turn has come."""
+
+    async def __call__(self, work: Callable[[], Told], /) -> Told:
+        """Return what the work returns, or raise what it raises."""
+        ...
 
 
 class BlobNotFound(KeyError):  # noqa: N818 - named as the errors of protocol/errors.py are
@@ -18,6 +31,15 @@ class Store(Protocol):
 
     async def put(self, key: str, data: bytes | memoryview, media_type: str) -> None:
         """Keep a blob, atomically: readers see the old one or the new one, never a part."""
+        ...
+
+    async def put_made(
+        self, key: str, make: Makes[Told], media_type: str, do: DoesOnThread
+    ) -> Told:
+        """Make a blob on a thread and keep it as `put` does; raises what `make` raises.
+
+        A store on this machine does both in one go: ways to a thread and back are what it costs.
+        """
         ...
 
     async def get(self, key: str) -> bytes:
@@ -33,8 +55,8 @@ class Store(Protocol):
         """Sign a URL for reading the blob without us; None where the store cannot."""
         ...
 
-    async def delete(self, key: str) -> None:
-        """Remove a blob; one that is not there is no error."""
+    async def delete(self, *keys: str) -> None:
+        """Remove blobs; those that are not there are no error."""
         ...
 
     async def touch(self, key: str) -> None:

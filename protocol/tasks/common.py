@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Set as AbstractSet
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -40,8 +39,8 @@ Lifetime = Annotated[int, Meta(ge=60, le=MAX_TTL_S)]
 Colour = Annotated[
     tuple[Byte, Byte, Byte, Annotated[float, Meta(ge=0, le=255)]],
     Meta(
-        description="array [red, green, blue, alpha], each from 0 to 255 "
-        "(an alpha of at most 1 is a fraction)"
+        description="array [red, green, blue, alpha] of three integers and a number, each from "
+        "0 to 255 (an alpha of at most 1 is a fraction)"
     ),
 ]
 
@@ -101,7 +100,8 @@ class Task(
     @property
     def task_type(self) -> str:
         """The taskType that the client sent."""
-        return _tag_of(type(self))
+        tag: str = self.__struct_config__.tag  # type: ignore[assignment]
+        return tag
 
     @property
     def is_async(self) -> bool:
@@ -115,12 +115,6 @@ class Task(
 
     def check(self, sent: AbstractSet[str]) -> None:
         """Raise what no single field can see; `sent` holds the wire names that the client gave."""
-
-
-@functools.cache
-def _tag_of(kind: type[Task]) -> str:
-    tag: str = kind.__struct_config__.tag  # type: ignore[assignment]
-    return tag
 
 
 class PictureTask(Task, frozen=True, kw_only=True, rename=wire_name, omit_defaults=True):

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from inference.config import Secret
+from inference.models import Catalogue
 from server.commands.common import add_settings_options, read_settings
 from server.pricing import PriceSettings
 
@@ -29,6 +30,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check."""
     settings = read_settings(options)
+    Catalogue(settings.models)  # refuses names of models that there are not
     shown = msgspec.json.format(msgspec.json.encode(settings, enc_hook=_show)).decode()
     sys.stdout.write(shown + "\n")
     if not options.json:
@@ -46,7 +48,7 @@ def price_table(prices: PriceSettings) -> str:
     return "\n".join(
         [
             "Price of a task = (base + rate x output megapixels) x matting factor,",
-            "rounded up to 6 places; a task whose base is 0 is free.",
+            "rounded up to 6 places; an upload is no result, and has no megapixels.",
             "",
             *rows,
             f"  {'any other task':26} {prices.default_base} USD",

@@ -46,6 +46,14 @@ def check_nats() -> None:
         )
 
 
+def file_to_write(text: str) -> Path:
+    """Read an option that names a file to be written later; its folder must be there now."""
+    path = Path(text)
+    if not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent}")
+    return path
+
+
 def write_aside(path: Path, text: str) -> None:
     """Write a file in one step: who waits for it never sees half of it."""
     aside = path.with_name(f"{path.name}.{os.getpid()}.new")

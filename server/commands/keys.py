@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import sqlite3
 import sys
@@ -99,7 +100,8 @@ def add_parser(commands: Any) -> None:
 def _create(options: argparse.Namespace) -> int:
     file, key = _file(options), new_key()
     made = stored_key(key, options.tenant, options.label, options.tasks, options.budget)
-    file.save([*file.load(), made])
+    with file.held():
+        file.save([*file.load(), made])
     if options.json:
         write_json({"id": made.id, "tenant": made.tenant, "key": key})
     else:
@@ -140,11 +142,12 @@ def _list(options: argparse.Namespace) -> int:
 
 def _revoke(options: argparse.Namespace) -> int:
     file = _file(options)
-    keys = file.load()
-    kept = [key for key in keys if key.id != options.id]
-    if len(kept) == len(keys):
-        raise InvalidParameter(f"No key has the id {options.id!r}; see `cutwire keys list`.")
-    file.save(kept)
+    with file.held():
+        keys = file.load()
+        kept = [key for key in keys if key.id != options.id]
+        if len(kept) == len(keys):
+            raise InvalidParameter(f"No key has the id {options.id!r}; see `cutwire keys list`.")
+        file.save(kept)
     sys.stdout.write("Revoked.\n")
     return 0
 
@@ -168,13 +171,11 @@ def _spent(options: argparse.Namespace) -> dict[str, Decimal]:
 
 
 def _parse_budget(text: str) -> Decimal:
-    try:
+    with contextlib.suppress(InvalidOperation):  # no number, or one of too many digits
         budget = Decimal(text)
-    except InvalidOperation:
-        budget = Decimal("NaN")
-    if not budget.is_finite() or budget <= 0 or budget != budget.quantize(MICRO_DOLLAR):
-        raise argparse.ArgumentTypeError("must be an amount in USD above 0, such as 25 or 0.50")
-    return budget
+        if budget.is_finite() and budget > 0 and budget == budget.quantize(MICRO_DOLLAR):
+            return budget
+    raise argparse.ArgumentTypeError("must be an amount in USD above 0, such as 25 or 0.50")
 
 
 def _parse_tenant(text: str) -> str:

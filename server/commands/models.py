@@ -22,7 +22,7 @@ from rich.progress import (
 
 from inference.models import Catalogue, Row
 from inference.models.pull import Puller
-from protocol.errors import CutwireError
+from protocol.errors import CutwireError, ModelUnavailable
 from server.commands.common import add_settings_options, read_settings
 from server.commands.output import write_json, write_table
 
@@ -86,7 +86,11 @@ def _pull(options: argparse.Namespace) -> int:
         puller = Puller(catalogue, client)
         for name in options.names:
             bar = progress.add_task(name, total=None)
-            path = puller.pull(name, partial(_show, progress, bar))
+            try:
+                path = puller.pull(name, partial(_show, progress, bar))
+            except ModelUnavailable as error:
+                progress.console.print(error.detail, markup=False, highlight=False, soft_wrap=True)
+                raise
             progress.update(bar, completed=path.stat().st_size, total=path.stat().st_size)
             sys.stdout.write(f"{path}\n")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -157,12 +158,18 @@ def _tell(ended: Ended, console: Console, *, is_json: bool) -> None:
     error = ended.error
     if is_json:
         line: dict[str, Any] = {
-            "file": str(ended.piece.source),
-            "result": str(ended.piece.target) if error is None else None,
+            "file": _shown(ended.piece.source),
+            "result": _shown(ended.piece.target) if error is None else None,
             "seconds": round(ended.seconds, 3),
             "error": None if error is None else str(error),
         }
         sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
         sys.stdout.flush()
     elif error is not None:
-        console.print(f"{ended.piece.source}: {error}", markup=False, soft_wrap=True)
+        shown = f"{_shown(ended.piece.source)}: {error}"
+        console.print(shown, markup=False, soft_wrap=True)
+
+
+def _shown(path: Path) -> str:
+    """Write a path as text; bytes in it that are not UTF-8 are shown as \\xNN."""
+    return os.fsencode(path).decode(errors="backslashreplace")

@@ -16,6 +16,7 @@ from server.commands.common import (
     add_nats_options,
     add_settings_options,
     check_nats,
+    file_to_write,
     nats_overrides,
     read_settings,
     write_aside,
@@ -39,7 +40,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--port", type=int, help="port; 0 takes a free one (default: 8000)")
     parser.add_argument(
         "--url-file",
-        type=Path,
+        type=file_to_write,
         metavar="FILE",
         help="write the base URL here once the service is ready",
     )
@@ -83,13 +84,14 @@ def run(options: argparse.Namespace) -> int:
     set_up_logging(settings.logs.level, settings.logs.style)
     data_dir = prepare_data_dir(settings.data_dir)
     with hold_data_dir(data_dir):
-        fresh_key = _first_key(prepare_data_dir(settings.shared_folder), options.api_key)
         service = build_service(settings, options.api_key)
 
         def announce(base_url: str) -> None:
+            # Not before: a key of a start that failed would never be shown.
+            fresh_key = _first_key(prepare_data_dir(settings.shared_folder), options.api_key)
+            _welcome(settings.public_url or base_url, fresh_key)
             if options.url_file is not None:
                 write_aside(options.url_file, base_url)
-            _welcome(settings.public_url or base_url, fresh_key)
 
         return serve(service.app, settings.edge, announce, service.drain)
 
@@ -99,8 +101,11 @@ def _first_key(data_dir: Path, given: Sequence[StoredKey]) -> str | None:
     file = KeyFile(data_dir)
     if given or file.load():
         return None
-    key = new_key()
-    file.save([stored_key(key, "default", "made at the first start")])
+    with file.held():
+        if file.load():  # another gateway was first
+            return None
+        key = new_key()
+        file.save([stored_key(key, "default", "made at the first start")])
     return key
 
 

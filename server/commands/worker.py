@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from inference.jetstream_engine.settings import DEFAULT_POOL
@@ -12,6 +11,7 @@ from server.commands.common import (
     add_nats_options,
     add_settings_options,
     check_nats,
+    file_to_write,
     nats_overrides,
     read_settings,
     write_aside,
@@ -46,7 +46,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--url-file",
-        type=Path,
+        type=file_to_write,
         metavar="FILE",
         help="write the base URL here once the worker is ready",
     )

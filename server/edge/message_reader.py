@@ -16,6 +16,8 @@ from websockets.streams import StreamReader
 from websockets.typing import Origin
 
 DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+OPEN = State.OPEN
+"""Python 3.11 takes five times as long to find a member of an enumeration as a name."""
 CONTROL_BIT = 0x08
 MASK_BIT = 0x80
 WHOLE_TEXT = 0x81
@@ -37,19 +39,26 @@ def text_head(size: int) -> bytes:
 class HeldReader(StreamReader):
     """A reader that hands out no further message while it is held, only pings, pongs and closes.
 
-    `is_between`: it holds the parser between two messages, no frame is begun.
+    `is_between`: it holds the parser between two messages, no frame is begun. `is_awaited`: so it
+    does until the next one has come whole, or must be parsed.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.is_held = True
         self.is_between = False
+        self.is_awaited = False
         self.passes_control = False
 
     @property
     def is_blocked(self) -> bool:
-        """Tell whether the beginning of the next message waits in the buffer."""
-        return self.is_between and bool(self.buffer)
+        """Tell whether the beginning of the next message waits in the buffer to be asked for."""
+        return self.is_between and bool(self.buffer) and not self.is_awaited
+
+    @property
+    def wants_more(self) -> bool:
+        """Tell whether the rest of a message has to come."""
+        return not self.is_held or (self.is_awaited and bool(self.buffer))
 
     @property
     def is_idle(self) -> bool:
@@ -69,11 +78,26 @@ class HeldReader(StreamReader):
         self.is_between = False
         return (yield from super().at_eof())
 
+    def is_text_coming(self, limit_bytes: int | None) -> bool:
+        """Tell whether a message has begun to come that `take_text` will give once it is whole."""
+        place = self._place_of_text(limit_bytes)
+        return place is not None and len(self.buffer) < place.stop and self.passes_control
+
     def take_text(self, limit_bytes: int | None) -> bytes | None:
         """Take the next message, unmasked, past the parser; None: it has to go through it.
 
         That is for a message that lies here whole, in one text frame, as nearly all of them come.
         """
+        place, buffer = self._place_of_text(limit_bytes), self.buffer
+        if place is None or len(buffer) < place.stop:
+            return None
+        with memoryview(buffer) as whole, whole[place] as content:  # no copy
+            text: bytes = apply_mask(content, buffer[place.start - 4 : place.start])
+        del buffer[: place.stop]
+        return text
+
+    def _place_of_text(self, limit_bytes: int | None) -> slice | None:
+        """Find the content of the next message, if that is one text frame within the limit."""
         buffer = self.buffer
         if not self.is_between or len(buffer) < SHORTEST or buffer[0] != WHOLE_TEXT:
             return None
@@ -82,13 +106,9 @@ class HeldReader(StreamReader):
             size, start = int.from_bytes(buffer[2:4], "big"), 8
         elif size == 127:
             size, start = int.from_bytes(buffer[2:10], "big"), 14
-        end = start + size
-        if size < 0 or len(buffer) < end or (limit_bytes is not None and size > limit_bytes):
+        if size < 0 or len(buffer) < start or (limit_bytes is not None and size > limit_bytes):
             return None
-        with memoryview(buffer) as whole, whole[start:end] as content:  # no copy
-            text: bytes = apply_mask(content, buffer[start - 4 : start])
-        del buffer[:end]
-        return text
+        return slice(start, start + size)
 
 
 class MessageProtocol(ServerProtocol):
@@ -118,7 +138,7 @@ class MessageProtocol(ServerProtocol):
     def recv_frame(self, frame: Frame) -> None:
         """Process a frame; hold behind the last one of a message."""
         super().recv_frame(frame)
-        if frame.fin and frame.opcode in DATA and self.state is State.OPEN:
+        if frame.fin and frame.opcode in DATA and self.state is OPEN:
             self.reader.is_held = True
 
     def fail(self, code: int, reason: str = "") -> None:
@@ -133,9 +153,16 @@ class MessageProtocol(ServerProtocol):
 
     def take_text(self) -> bytes | None:
         """Take the next message, if it has come whole and nothing speaks for parsing it."""
-        if self.extensions or self.state is not State.OPEN:
-            return None
-        return self.reader.take_text(self.max_message_size)
+        return self.reader.take_text(self.max_message_size) if self._is_plain else None
+
+    @property
+    def is_text_coming(self) -> bool:
+        """Tell whether a message has begun to come that `take_text` will give once it is whole."""
+        return self._is_plain and self.reader.is_text_coming(self.max_message_size)
+
+    @property
+    def _is_plain(self) -> bool:
+        return not self.extensions and self.state is OPEN
 
     @property
     def held_bytes(self) -> int:

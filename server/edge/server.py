@@ -11,6 +11,7 @@ from types import FrameType
 
 from uvicorn import Server
 
+from inference.config import SettingsError
 from server.edge.admission import Application
 from server.edge.config import EdgeConfig
 from server.edge.http_protocol import EdgeHttp
@@ -115,11 +116,20 @@ def serve(
     on_ready: Callable[[str], None],
     on_drain: Drain = drain_nothing,
 ) -> int:
-    """Serve until a signal ends it; the exit code: 0 after a drain, 128 + signal when forced."""
+    """Serve until a signal ends it; the exit code: 0 after a drain, 128 + signal when forced.
+
+    Raises SettingsError where it cannot listen as the settings say.
+    """
     raise_file_limit()
     config = EdgeConfig(app, settings, EdgeHttp, EdgeWebSocket)
     server = EdgeServer(config, on_drain, on_ready)
-    sockets = open_sockets(settings)
+    try:
+        sockets = open_sockets(settings)
+    except OSError as exc:
+        raise SettingsError(
+            f"cannot listen on {settings.host}, port {settings.port}: {exc.strerror}; choose "
+            "others with --host and --port, or as edge.host and edge.port"
+        ) from exc
     try:
         server.run(sockets)
     finally:

@@ -11,7 +11,6 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
-from websockets.protocol import State
 
 from inference.latch import Latch
 from server.edge.admission import EXTENSION, SocketPass
@@ -19,7 +18,7 @@ from server.edge.budget import Share
 from server.edge.config import EdgeConfig
 from server.edge.guard import TOGETHER_BYTES, GuardedTransport
 from server.edge.inbox import Inbox
-from server.edge.message_reader import MessageProtocol, text_head
+from server.edge.message_reader import OPEN, MessageProtocol, text_head
 from server.edge.pinging import PingingWebSocket
 from server.edge.refusals import TOO_BUSY
 
@@ -53,7 +52,6 @@ class EdgeWebSocket(PingingWebSocket):
         self._pass = SocketPass(config.room, writable, self)
         self._login_timer: asyncio.TimerHandle | None = None
         self._message_bytes = 0
-        self._is_awaited = False
         self._is_ended_by_us = False
 
     # The connection
@@ -67,7 +65,7 @@ class EdgeWebSocket(PingingWebSocket):
             self._budget,
             transport,
             self._limits.budget_wait_s,
-            wants_more=lambda: not self.conn.reader.is_held,
+            wants_more=lambda: self.conn.reader.wants_more,
             give_up=lambda: self._close(CloseCode.TRY_AGAIN_LATER, "too busy, try again later"),
         )
 
@@ -104,8 +102,8 @@ class EdgeWebSocket(PingingWebSocket):
         if self.transport.is_lingering:
             self.transport.drop(len(data))
             return
-        if self._is_awaited:
-            self._is_awaited = False
+        if self.conn.reader.is_awaited:
+            self.conn.reader.is_awaited = False
             self.conn.reader.feed_data(data)
             self._parse_next()
         else:
@@ -130,8 +128,8 @@ class EdgeWebSocket(PingingWebSocket):
     def _parse_next(self) -> None:
         """Queue the next message, or begin to parse it, or wait until something of it comes."""
         self._pass_control()
-        if self.conn.reader.is_idle:
-            self._is_awaited = True
+        if self.conn.reader.is_idle or self.conn.is_text_coming:
+            self.conn.reader.is_awaited = True
         elif (text := self.conn.take_text()) is not None:
             self._queue_text(text)
             self._pass_control()
@@ -227,7 +225,7 @@ class EdgeWebSocket(PingingWebSocket):
 
     def send_text(self, parts: Sequence[bytes]) -> int:
         """Send a text message as `send` does, without its copies."""
-        if self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
+        if self.close_sent or self.disconnected or self.conn.state is not OPEN:
             raise ClientDisconnected
         size_bytes = sum(map(len, parts))
         if self.conn.extensions:

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -74,9 +74,21 @@ def _write(target: Path, made: Made) -> None:
     """Write aside and rename; what was found goes first, so that a picture means all is there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if made.detections:
-        found = msgspec.json.format(msgspec.json.encode(made.detections), indent=2)
-        _put(target.with_suffix(".json"), found)
+        found = msgspec.json.encode(_with_masks(target, made))
+        _put(target.with_suffix(".json"), msgspec.json.format(found, indent=2))
     _put(target, made.data)
+
+
+def _with_masks(target: Path, made: Made) -> list[dict[str, Any]]:
+    """Write the mask of each region to a folder beside its picture, and name it in its place."""
+    found: list[dict[str, Any]] = msgspec.to_builtins(made.detections)
+    folder = target.with_suffix(".masks")
+    for number, (region, mask) in enumerate(zip(found, made.masks, strict=False), 1):
+        folder.mkdir(exist_ok=True)
+        _put(folder / f"{number}.png", mask)
+        del region["maskImageUUID"]
+        region["maskImage"] = f"{folder.name}/{number}.png"
+    return found
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET
 
 from inference.batcher.observing import Unobserved
-from inference.job_runner import JobRunner
 from protocol.errors import ImageNotFound
 from protocol.jobs import ImageSource, Job, StoredImage
 from protocol.results import Detection
@@ -24,6 +24,9 @@ from server.filework.plan import Piece
 from server.machine import Machine
 from server.settings import Settings
 
+if TYPE_CHECKING:
+    from inference.job_runner import JobRunner
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -31,6 +34,8 @@ class Made:
 
     data: bytes
     detections: list[Detection]
+    masks: tuple[bytes, ...] = ()
+    """The PNG of each detection's mask; none from a service, which keeps them under their UUIDs."""
 
 
 class LocalWork:
@@ -61,10 +66,9 @@ class LocalWork:
         if outcome.product is None:
             assert outcome.fault is not None
             raise outcome.fault.error()
-        for mask in outcome.product.masks:
-            self._results.blobs.pop(mask.key)
+        masks = tuple(self._results.blobs.pop(mask.key) for mask in outcome.product.masks)
         data = self._results.blobs.pop(outcome.product.key)
-        return Made(data, outcome.product.detections)
+        return Made(data, outcome.product.detections, masks)
 
     def _job(self, piece: Piece, task: PictureTask) -> Job:
         images: dict[str, ImageSource] = {"inputImage": StoredImage(key=str(piece.source))}

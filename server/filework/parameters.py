@@ -38,7 +38,7 @@ _NOT_FOR_FILES = {
 
 _TOLD = {
     "model": "a name that `cutwire models list` shows",
-    "rgba": "background colour, such as [255,255,255,1]",
+    "rgba": "background colour, such as 255,255,255,1",
     "sku": "your own number of the product",
 }
 """Parameters of which their type says little."""
@@ -77,7 +77,7 @@ def members(options: argparse.Namespace, kind: type[PictureTask]) -> dict[str, A
     for field in msgspec.structs.fields(kind):
         value = getattr(options, field.encode_name, None)
         if value is not None:
-            given[field.encode_name] = _value(value) if isinstance(value, str) else value
+            given[field.encode_name] = _value(field, value) if isinstance(value, str) else value
     probe = given | {
         "taskType": str(kind.__struct_config__.tag),
         "taskUUID": "00000000-0000-4000-8000-000000000000",
@@ -96,10 +96,13 @@ def option_name(wire_name: str) -> str:
     return "--" + "".join(f"-{char.lower()}" if char.isupper() else char for char in wire_name)
 
 
-def _value(text: str) -> Any:
-    """Read JSON where it is JSON, and take anything else as a string: `5`, `true`, `[0,0,0,1]`."""
+def _value(field: msgspec.structs.FieldInfo, text: str) -> Any:
+    """Read what a parameter's type wants of a word: `0042` as a string, `0,0,0,1` as an array."""
+    kind = constraint_of(field).type
+    if kind == "string":
+        return text
     try:
-        return msgspec.json.decode(text)
+        return msgspec.json.decode(f"[{text}]" if kind == "array" and text[:1] != "[" else text)
     except msgspec.DecodeError:
         return text
 

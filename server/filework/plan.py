@@ -80,6 +80,8 @@ def _pictures(sources: Iterable[Path]) -> Iterable[tuple[Path, Path]]:
 def _mask_of(source: Path, mask: Path | None) -> Path | None:
     if mask is None or mask.is_file():
         return mask
+    if not mask.exists():
+        raise CutwireError(f"{mask} is not there.")
     for suffix in (".png", ".jpg", ".jpeg", ".webp"):
         candidate = mask / f"{source.stem}{suffix}"
         if candidate.is_file():

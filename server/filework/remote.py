@@ -31,8 +31,10 @@ LATER = {429, 502, 503, 504}
 class RemoteWork:
     """Does tasks at a service."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, api_key: str) -> None:
         self._client = client
+        # For our own posts alone: results may lie at a store of somebody else's.
+        self._headers = {"Authorization": f"Bearer {api_key}"}
 
     @classmethod
     @asynccontextmanager
@@ -42,16 +44,17 @@ class RemoteWork:
         Raises:
             CutwireError: it cannot be reached.
         """
-        headers = {"Authorization": f"Bearer {api_key}"}
         time_out = httpx.Timeout(PATIENCE_S, connect=10)
         async with httpx.AsyncClient(
-            base_url=url.rstrip("/"), headers=headers, timeout=time_out, trust_env=False
+            base_url=url.rstrip("/"), timeout=time_out, trust_env=False
         ) as client:
             try:
                 await client.get("/health/live")
             except (httpx.TransportError, httpx.UnsupportedProtocol, httpx.InvalidURL) as exc:
-                raise CutwireError(f"There is no service at {url}: {exc}.") from exc
-            yield cls(client)
+                raise CutwireError(
+                    f"There is no service at {url}: {str(exc).rstrip('.')}."
+                ) from exc
+            yield cls(client, api_key)
 
     async def do(self, piece: Piece, task: PictureTask) -> Made:
         """Do one task.
@@ -66,10 +69,17 @@ class RemoteWork:
             asked[MASK] = await _inline(piece.mask, MASK)
         result = await self._ask(asked)
         url = result.get("imageURL") or result["maskImageURL"]
-        answer = await self._client.get(url)
+        detections = msgspec.convert(result.get("detections", []), list[Detection])
+        return Made(await self._fetch(url), detections)
+
+    async def _fetch(self, url: str) -> bytes:
+        try:
+            answer = await self._client.get(url)
+        except httpx.TransportError as exc:
+            raise CutwireError(f"The result's URL cannot be reached: {exc}.") from exc
         if answer.status_code != 200:
             raise CutwireError(f"The result's URL answered {answer.status_code}.")
-        return Made(answer.content, msgspec.convert(result.get("detections", []), list[Detection]))
+        return answer.content
 
     async def _ask(self, task: dict[str, Any]) -> dict[str, Any]:
         """Send a task until it is answered; after a lost reply, ask what became of it."""
@@ -96,7 +106,9 @@ class RemoteWork:
     async def _post(self, task: dict[str, Any]) -> Any:
         """Return the reply, {} where the service asks to come later, None where it was lost."""
         try:
-            answer = await self._client.post("/v1", content=msgspec.json.encode([task]))
+            answer = await self._client.post(
+                "/v1", content=msgspec.json.encode([task]), headers=self._headers
+            )
         except httpx.TransportError:
             return None
         if answer.status_code in LATER:

@@ -405,6 +405,14 @@ async def test_waiting_job_is_offered_by_the_next_run(start: Start) -> None:
     assert await finish((await start()).work()) == [job_of(1, reply_to="")]
 
 
+async def test_result_of_the_next_run_is_pushed_to_nobody(start: Start) -> None:
+    await accept(await start(), job_of(1))
+    engine = await start()
+    await accept(engine, job_of(2))
+    await finish(engine.work(), 2)
+    assert [result.outcome.job for result in await read(engine)] == [job_of(2)]
+
+
 async def test_running_job_is_offered_by_the_next_run(start: Start) -> None:
     engine = await start()
     await accept(engine, job_of(1, reply_to=""))

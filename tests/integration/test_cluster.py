@@ -281,3 +281,14 @@ async def until(condition: Callable[[], bool]) -> None:
     while not await asyncio.to_thread(condition):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("request_id", ["%2A", "a%20b", "%3E", "a%0D%0APING"])
+async def test_status_of_what_is_no_request_id_is_not_found_at_once(
+    here: Program, request_id: str
+) -> None:
+    headers = {"api_token": KEY}
+    async with httpx.AsyncClient(base_url=here.url, headers=headers, trust_env=False) as client:
+        await client.post("/v2/image/edit/crop_foreground", json={"image": removal()["inputImage"]})
+        answer = await client.get(f"/v2/status/{request_id}", timeout=5)
+    assert answer.status_code == 404

@@ -105,6 +105,32 @@ async def test_drain_lets_a_post_in_work_end(
     assert await asyncio.to_thread(service.exit_code) == 0
 
 
+@pytest.mark.parametrize("path", ["/v1", "/v2/image/edit/crop_foreground"])
+async def test_drain_gives_requests_the_time_that_sockets_have(
+    start_service: StartService, sources: PictureServer, http: httpx.AsyncClient, path: str
+) -> None:
+    service = start_service(
+        arguments=["--allow-private-networks"], settings={"edge__shutdown_timeout_s": 1}
+    )
+    source = sources.gated()
+    bodies = {"/v1": [removal(source.url)]}
+    body = bodies.get(path, {"image": source.url, "sync": True})
+    async with asyncio.TaskGroup() as group:
+        posting = group.create_task(
+            http.post(f"{service.url}{path}", json=body, headers=BEARER | {"api_token": KEY})
+        )
+        await source.asked.wait()
+        service.terminate()
+
+        async def is_draining() -> bool:
+            return (await http.get(f"{service.url}/health/ready")).status_code == 503
+
+        await wait_until(is_draining)
+        source.open()
+    assert posting.result().status_code == 200, posting.result().text
+    assert await asyncio.to_thread(service.exit_code) == 0
+
+
 async def test_drain_closes_idle_sockets_with_restart(
     start_service: StartService, connect: Connect, stranger: Connect
 ) -> None:

@@ -7,8 +7,10 @@ import io
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import msgspec
@@ -34,7 +36,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from inference.models import Row
-from server.signing import SKEW_S
+from server.signing import SKEW_S, UrlSigner, load_secret
 
 JSON = {"Content-Type": "application/json"}
 PATHS = [CROP, BLUR, ERASE, CUTOUT, V2 + CUTOUT]
@@ -388,7 +390,7 @@ async def test_full_service_is_503(start_service: StartService, http: httpx.Asyn
 async def test_task_that_takes_too_long_is_504(
     start_service: StartService, http: httpx.AsyncClient
 ) -> None:
-    editor = Editor(start_service(settings={"limits__task_s": 0}), http)
+    editor = Editor(start_service(settings={"limits__task_s": 1e-6}), http)
     error_of(await editor.edit(CROP), 504)
 
 
@@ -404,6 +406,8 @@ async def test_result_url_lives_an_hour_and_needs_no_token(editor: Editor) -> No
 
 
 async def test_result_url_expires(start_service: StartService, http: httpx.AsyncClient) -> None:
-    editor = Editor(start_service(settings={"lives__url_s": -1 - SKEW_S}), http)
-    url = (await editor.edit(CROP)).json()["result"]["image_url"]
-    assert (await http.get(url)).status_code == 404
+    service = start_service(settings={"lives__url_s": 1})
+    url = urlsplit((await Editor(service, http).edit(CROP)).json()["result"]["image_url"])
+    assert int(parse_qs(url.query)["exp"][0]) <= time.time() + 1
+    then = UrlSigner((load_secret(service.data_dir),), clock=lambda: time.time() - SKEW_S - 2)
+    assert (await http.get(service.url + then.sign(url.path, 1))).status_code == 404

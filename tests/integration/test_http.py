@@ -76,6 +76,20 @@ async def test_post_without_a_right_key_is_401(
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
+async def test_wrong_key_in_the_header_is_401_before_the_body_comes(service: Service) -> None:
+    host, port = service.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = ["POST /v1 HTTP/1.1", "Host: x", "Authorization: Bearer wrong", "Content-Length: 9999"]
+    writer.write("\r\n".join([*head, "", ""]).encode())
+    async with asyncio.timeout(10):
+        assert (await reader.readline()).split()[1] == b"401"
+    writer.close()
+
+
+async def test_spaces_before_the_key_are_none_of_it(post: Post) -> None:
+    assert (await post(PING, headers={"Authorization": f"Bearer   {KEY}"})).status_code == 200
+
+
 async def test_wrong_key_in_the_first_element_is_401(post: Post) -> None:
     answer = await post(LOGIN | {"apiKey": "wrong"}, removal(), headers={})
     assert answer.status_code == 401
@@ -183,8 +197,9 @@ async def test_encoded_body_is_refused_unread(post: Post, encoding: str) -> None
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "invalidRequest")
 
 
-async def test_identity_encoding_is_taken(post: Post) -> None:
-    assert (await post(PING, headers=BEARER | {"Content-Encoding": "identity"})).status_code == 200
+@pytest.mark.parametrize("name", ["identity", "Identity"])
+async def test_identity_encoding_is_taken(post: Post, name: str) -> None:
+    assert (await post(PING, headers=BEARER | {"Content-Encoding": name})).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
@@ -195,6 +210,15 @@ async def test_other_methods_are_405_and_say_post(
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST"
     assert answer.json()["errors"][0]["code"] == "invalidRequest"
+
+
+async def test_path_with_a_slash_too_many_leads_nowhere_rather_than_to_what_the_client_named(
+    service: Service, http: httpx.AsyncClient
+) -> None:
+    headers = BEARER | {"Host": "elsewhere.example"}
+    answer = await http.post(f"{service.url}/v1/", content=b"[]", headers=headers)
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
 
 
 async def test_unknown_path_is_404_with_an_errors_body(

@@ -37,6 +37,8 @@ class Run:
     replies: str
     signatures: list[str]
     secrets: dict[str, str]
+    inputs_left: list[str]
+    """Files of pictures that came inside tasks."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     service.stop()
     secret = (service.data_dir / "signing.key").read_bytes()
     told = {"signing key": base64_of(secret)[:24], "signing key in hex": secret.hex()[:32]}
-    yield Run(service.log.read_text(), "\n".join(replies), signatures, told)
+    left = [str(path) for path in (service.data_dir / "blobs" / "in").rglob("*") if path.is_file()]
+    yield Run(service.log.read_text(), "\n".join(replies), signatures, told, left)
     assert service.defects() == []
 
 
@@ -109,6 +112,10 @@ def test_no_key_is_told(run: Run, key: str) -> None:
 
 def test_signing_key_is_not_told(run: Run) -> None:
     assert [name for name, text in run.secrets.items() if text in run.log + run.replies] == []
+
+
+def test_no_picture_that_came_inside_a_task_is_left(run: Run) -> None:
+    assert run.inputs_left == []
 
 
 def test_signatures_are_not_logged(run: Run) -> None:

@@ -117,6 +117,14 @@ async def test_page_of_errors_has_an_anchor_for_every_code(
     assert re.search(rf"\bid='{re.escape(code)}'", page)
 
 
+async def test_page_of_errors_has_no_anchor_twice(
+    service: Service, http: httpx.AsyncClient
+) -> None:
+    page = (await http.get(f"{service.url}/docs/errors")).text
+    anchors = re.findall(r"\bid='([^']*)'", page)
+    assert len(anchors) == len(set(anchors))
+
+
 @pytest.mark.parametrize(
     "task",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -85,6 +86,16 @@ def test_masks_come_with_what_was_found(photos: Path, tmp_path: Path, where: Any
     assert {"boundingBox", "confidence", "area"} <= found[0].keys()
 
 
+def test_mask_of_each_region_is_a_file_that_erases_it(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run("imageMasking", photos / "one.png", "-o", out)
+    found = json.loads((out / "one.json").read_text())
+    mask = out / found[0]["maskImage"]
+    assert opened(mask.read_bytes()).mode == "L"
+    ran = run("imageErase", photos / "one.png", "--mask", mask, "-o", tmp_path / "erased")
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_a_second_run_does_only_what_is_left(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run("removeBackground", photos, "-o", out)
@@ -130,3 +141,12 @@ def test_interrupted_run_leaves_no_half_written_file(photos: Path, tmp_path: Pat
     made = list(out.iterdir())
     assert 0 < len(made) < 43
     assert all(opened(path.read_bytes()).mode == "RGBA" for path in made)
+
+
+def test_file_name_that_is_no_text_is_told_with_its_bytes_escaped(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    (tmp_path / name).write_bytes(encoded(scene(*SIZE)))
+    ran = run("removeBackground", tmp_path / name, "-o", tmp_path / "out", "--json")
+    assert ran.returncode == 0, ran.stderr
+    (line,) = lines(ran).values()
+    assert line["file"] == str(tmp_path / r"caf\xe9.png")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -64,6 +66,14 @@ def test_keys_that_cannot_be_read_are_an_error_that_names_the_file(
     assert "Traceback" not in ended.stderr
 
 
+def test_database_that_is_none_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "cutwire.sqlite").write_bytes(b"no database" * 500)
+    ended = start(tmp_path, "--api-key", "k:acme")
+    assert ended.returncode != 0
+    assert f"{tmp_path / 'cutwire.sqlite'} cannot be used" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_empty_signing_secret_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "signing.key").touch()
     ended = start(tmp_path, "--api-key", "k:acme")
@@ -93,3 +103,38 @@ def test_model_with_one_flipped_byte_is_an_error_at_start(tmp_path: Path) -> Non
     assert ended.returncode != 0
     assert "does not match its checksum" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.fixture
+def taken_port() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield str(taken.getsockname()[1])
+
+
+def test_port_that_is_taken_is_an_error_that_names_it(tmp_path: Path, taken_port: str) -> None:
+    ended = start(tmp_path, "--port", taken_port, "--api-key", "k:acme")
+    assert ended.returncode == 1
+    assert f"cannot listen on 127.0.0.1, port {taken_port}: " in ended.stderr
+    assert "--port" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_host_that_is_not_ours_is_an_error_that_names_it(tmp_path: Path) -> None:
+    ended = start(tmp_path, "--host", "203.0.113.7", "--api-key", "k:acme")
+    assert ended.returncode == 1
+    assert "cannot listen on 203.0.113.7, " in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_start_that_failed_leaves_no_key_that_nobody_was_shown(
+    tmp_path: Path, taken_port: str
+) -> None:
+    ended = start(tmp_path, "--port", taken_port)
+    assert ended.returncode == 1
+    assert not (tmp_path / "keys.json").exists()
+
+
+def test_url_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
+    ended = start(tmp_path, "--url-file", str(tmp_path / "none" / "url"), "--api-key", "k:acme")
+    assert ended.returncode == 2
+    assert f"--url-file: there is no folder {tmp_path / 'none'}" in ended.stderr

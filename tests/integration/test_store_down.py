@@ -18,7 +18,7 @@ from integration.gauges import wait_until
 from integration.household import ask
 from integration.service import KEY, Service
 from integration.sources import PictureServer
-from integration.tasks import poll, removal
+from integration.tasks import poll, removal, upload
 
 BUCKET = "pictures"
 START_S = 60.0
@@ -147,3 +147,15 @@ async def test_service_says_that_it_is_not_ready_until_the_store_answers(
         await wait_until(is_not_ready)
         assert (await http.get(f"{service.url}/health/live")).status_code == 200
     await wait_until(is_ready)
+
+
+async def test_picture_that_the_store_does_not_give_now_is_told_to_come_later(
+    service: Service, bucket: Bucket, connect: Connect, http: httpx.AsyncClient
+) -> None:
+    client = await connect(service)
+    uploaded = await client.run(upload())
+    with bucket.stopped():
+        later = await http.get(uploaded["imageURL"])
+    assert (later.status_code, later.headers["Retry-After"]) == (503, "1")
+    assert later.headers["X-Content-Type-Options"] == "nosniff"
+    assert (await http.get(uploaded["imageURL"])).status_code == 200

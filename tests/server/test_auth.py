@@ -223,6 +223,17 @@ def test_file_that_breaks_while_the_service_runs_leaves_its_keys_in_force(tmp_pa
     assert ring.identify(KEY).tenant == "acme"
 
 
+def test_file_out_of_reach_leaves_its_keys_in_force(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    KeyFile(folder).save([stored_key(KEY, "acme")])
+    ring = KeyRing([], KeyFile(folder))
+    ring.identify(KEY)
+    folder.rename(tmp_path / "away")
+    folder.touch()
+    assert ring.identify(KEY).tenant == "acme"
+
+
 def test_file_that_breaks_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     KeyFile(tmp_path).save([stored_key(KEY, "acme")])
     ring = KeyRing([], KeyFile(tmp_path))
@@ -339,3 +350,9 @@ def test_only_so_many_addresses_are_remembered() -> None:
     for number in range(3):
         wrong.note(f"192.0.2.{number}")
     assert not wrong.note("192.0.2.0")
+
+
+def test_guesser_may_roam_in_an_ipv6_network_and_counts_as_one() -> None:
+    wrong = WrongKeys(per_minute=3, clock=FakeClock())
+    assert [wrong.note(f"2001:db8:0:7::{host}") for host in range(4)] == [False] * 3 + [True]
+    assert not wrong.note("2001:db8:0:8::1")

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("scipy", "numba", "llvmlite", "pymatting", "skimage", "cv2", "torch", "onnx")
+HEAVY = (
+    *("scipy", "numba", "llvmlite", "pymatting", "skimage", "cv2", "torch", "onnx"),
+    *("onnxruntime", "inference.pipelines", "h11"),
+)
 
 
 @pytest.mark.parametrize("module", ["server.app", "server.commands.serve"])

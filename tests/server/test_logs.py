@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from typing import Any
 
 import pytest
@@ -44,3 +45,14 @@ def test_any_text_is_one_plain_line(message: str, detail: str) -> None:
 
 def test_values_that_json_does_not_know_are_told_as_text() -> None:
     assert json.loads(line(JsonFormatter(), "é", what={1, 2}.__class__))["what"] == str(set)
+
+
+def test_exception_in_plain_forges_no_entry() -> None:
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        told = line(PlainFormatter(), "failed", exc_info=sys.exc_info())
+    entry, *trace = told.split("\n")
+    assert entry.endswith("failed")
+    assert all(each.startswith("  ") and each.isprintable() and each.isascii() for each in trace)
+    assert len(trace) > 2

@@ -111,3 +111,10 @@ def test_sweep_forgets_nobody_who_has_to_wait(clock: FakeClock) -> None:
     for number in range(SWEEP_ABOVE + 5):
         rates.count(f"k{number}")
     assert calls_taken(rates, 1, "kept") == 0
+
+
+def test_sweep_loses_no_call_that_others_are_to_be_told_of(clock: FakeClock) -> None:
+    rates, keys = limiter(10, clock), SWEEP_ABOVE + 5
+    for number in range(keys):
+        rates.count(f"k{number}")
+    assert rates.let_through() == {f"k{number}": 1 for number in range(keys)}

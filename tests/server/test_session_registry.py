@@ -182,6 +182,21 @@ def test_tenant_with_as_many_sockets_as_it_may_have_is_refused(sessions: Session
         sessions.open(ACME, None)
 
 
+def test_absent_session_is_no_way_past_the_limit(sessions: SessionRegistry) -> None:
+    absent = left(sessions)
+    for _ in range(9):
+        sessions.attach(sessions.open(ACME, None), object())
+    with pytest.raises(RateLimited):
+        sessions.open(ACME, absent.id)
+
+
+def test_session_in_use_is_taken_over_though_there_is_no_room(sessions: SessionRegistry) -> None:
+    used = [sessions.open(ACME, None) for _ in range(9)]
+    for session in used:
+        sessions.attach(session, object())
+    assert sessions.open(ACME, used[0].id) is used[0]
+
+
 def test_sockets_of_one_tenant_leave_room_for_another(sessions: SessionRegistry) -> None:
     for _ in range(9):
         sessions.attach(sessions.open(ACME, None), object())

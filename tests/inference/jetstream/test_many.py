@@ -14,12 +14,15 @@ from fakes import PATIENCE_S, STREAM, job_of, outcome_of, uuid_of
 from msgspec.structs import replace
 
 from inference.engine import Accepted, Refused
+from inference.jetstream_engine import names
+from inference.jetstream_engine.broker import Broker
 from inference.jetstream_engine.engine import JetStreamEngine
 from inference.local_engine import LocalEngineSettings
 from protocol.errors import ConflictingTask, InternalError, Overloaded, RateLimited, TaskAbandoned
 from protocol.jobs import Job, Outcome
 
 Start = Callable[..., Awaitable[JetStreamEngine]]
+Connect = Callable[..., Awaitable[Broker]]
 
 
 @pytest.fixture
@@ -77,6 +80,15 @@ async def test_id_is_refused_after_the_brokers_own_window(start: Start) -> None:
     assert isinstance(answer, Refused)
     await accept(engine, job_of(2))
     assert numbers_of(await finish(engine.work())) == [2]
+
+
+async def test_id_that_waits_is_refused_after_the_window_and_queued_once(start: Start) -> None:
+    gateway = await start(duplicate_window_s=0.1, pools=())
+    await accept(gateway, job_of(1))
+    await asyncio.sleep(0.3)  # the broker's clock, which nobody can move
+    (answer,) = await gateway.submit([replace(job_of(1), submitted_at=2_000.0)])
+    assert isinstance(answer, Refused)
+    assert (await gateway.stats()).queued == {"interactive": 1, "bulk": 0}
 
 
 async def test_same_id_at_two_gateways_at_once_is_taken_once(
@@ -221,6 +233,24 @@ async def test_job_in_work_stays_with_its_worker_however_long(start: Start) -> N
     done, _ = await asyncio.wait({waiting}, timeout=1.0)  # a silent worker is given 0.3 s
     waiting.cancel()
     assert not done
+
+
+async def test_job_that_two_workers_end_is_answered_and_charged_once(
+    start: Start, door: Door, connect: Connect
+) -> None:
+    broker = await connect()
+    first, second = await start(door=door, ack_wait_s=0.3), await start(ack_wait_s=0.3)
+    await accept(first, job_of(1))
+    slow = await next_lease(first.work())
+    door.shut()
+    await finish(second.work())
+    await door.open()
+    await slow.done(outcome_of(slow.job))
+    await accept(second, job_of(2))
+    await finish(second.work())
+    assert numbers(await read(second, 2)) == [1, 2]
+    usage = (await broker.call(f"STREAM.INFO.{names.USAGE}"))["state"]
+    assert usage["messages"] == 2
 
 
 async def test_second_worker_of_a_job_does_not_replace_its_outcome(

@@ -214,6 +214,26 @@ async def test_sync_task_that_nobody_took_in_time_is_ended(start: Start) -> None
     assert (await engine.stats()).queued == {"interactive": 0, "bulk": 0}
 
 
+async def test_tasks_that_may_wait_do_not_hide_the_one_behind_them(start: Start) -> None:
+    engine = await start()
+    for number in range(1, 4):
+        await accept(engine, job_of(number, reply_to=""))
+    await accept(engine, job_of(4))
+    later = time.time() + 120
+    assert [await engine.janitor.sweep_once(later, at_once=2) for _ in range(2)] == [0, 1]
+    (result,) = await read(engine)
+    assert result.outcome.job == job_of(4)
+
+
+async def test_task_that_cannot_be_read_holds_up_no_other(start: Start, broker: Broker) -> None:
+    engine = await start()
+    await broker.store(names.task_subject("default", job_of(1)), b"of a newer version")
+    await accept(engine, job_of(2))
+    assert await engine.janitor.sweep_once(time.time() + 120) == 1
+    (result,) = await read(engine)
+    assert result.outcome.job == job_of(2)
+
+
 async def test_async_task_may_wait_for_long(start: Start) -> None:
     engine = await start()
     await accept(engine, job_of(1, reply_to=""))
@@ -235,7 +255,7 @@ async def test_task_that_ended_and_stayed_in_the_queue_is_removed(
     assert state.outcome == outcome_of(waiting)
 
 
-async def test_task_handed_out_too_often_is_ended_and_removed(start: Start) -> None:
+async def test_task_handed_out_too_often_is_ended_and_removed(start: Start, broker: Broker) -> None:
     engine = await start(max_deliveries=2, ack_wait_s=0.3)
     await accept(engine, job_of(1))
     leases = engine.work()
@@ -244,7 +264,7 @@ async def test_task_handed_out_too_often_is_ended_and_removed(start: Start) -> N
     (result,) = await read(engine)
     assert result.outcome.fault is not None
     assert isinstance(result.outcome.fault.error(), TaskAbandoned)
-    await until_empty(engine)
+    await until_empty(broker, names.tasks_stream("default"))
 
 
 # Charges
@@ -404,7 +424,8 @@ async def recorded(broker: Broker, count: int) -> list[Outcome]:
     return sorted(found, key=lambda outcome: outcome.job.task.task_uuid)
 
 
-async def until_empty(engine: JetStreamEngine) -> None:
+async def until_empty(broker: Broker, stream: str) -> None:
+    """Wait until a stream holds nothing: consumers give a message up, and it stays in there."""
     async with asyncio.timeout(PATIENCE_S):
-        while sum((await engine.stats()).queued.values()):
+        while (await broker.call(f"STREAM.INFO.{stream}"))["state"]["messages"]:
             pass

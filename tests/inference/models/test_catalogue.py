@@ -3,6 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from inference.config import SettingsError
 from inference.models import Catalogue, ModelSettings, Row
 from inference.models.public import PUBLIC_ALIASES, PUBLIC_ROWS
 from protocol.errors import ModelUnavailable, UnsupportedParameter
@@ -26,9 +27,9 @@ def test_no_name_means_the_default_of_the_task(tmp_path: Path) -> None:
 
 def test_task_without_a_default_is_unavailable(catalogue: Catalogue) -> None:
     with pytest.raises(ModelUnavailable) as caught:
-        catalogue.find(task="classify")
+        catalogue.find(task="inpaint")
 
-    assert "models.classify" in caught.value.detail
+    assert "models.inpaint" in caught.value.detail
 
 
 def test_sdk_default_means_our_default(catalogue: Catalogue) -> None:
@@ -132,13 +133,18 @@ def test_operator_alias_replaces_the_public_one(tmp_path: Path) -> None:
 def test_alias_to_nothing_is_an_error_that_names_it(tmp_path: Path) -> None:
     settings = ModelSettings(directory=str(tmp_path), aliases={"runware:1@1": "gone"})
 
-    with pytest.raises(ValueError, match=r"models\.aliases\.runware:1@1 names 'gone'"):
+    with pytest.raises(SettingsError, match=r"models\.aliases\.runware:1@1 names 'gone'"):
         Catalogue(settings)
 
 
 def test_default_that_is_no_model_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"models\.segment"):
+    with pytest.raises(SettingsError, match=r"models\.segment"):
         Catalogue(ModelSettings(directory=str(tmp_path), segment="gone"))
+
+
+def test_default_that_does_something_else_is_an_error_that_says_what(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"models\.segment names 'lama', which does inpaint"):
+        Catalogue(ModelSettings(directory=str(tmp_path), segment="lama"))
 
 
 def test_rembg_exact_is_a_switch_per_row(tmp_path: Path) -> None:
@@ -149,7 +155,7 @@ def test_rembg_exact_is_a_switch_per_row(tmp_path: Path) -> None:
 
 
 def test_rembg_exact_of_a_model_that_rembg_cannot_run_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="rembg cannot run 'selfie'"):
+    with pytest.raises(SettingsError, match="rembg cannot run 'selfie'"):
         Catalogue(ModelSettings(directory=str(tmp_path), rembg_exact=("selfie",)))
 
 

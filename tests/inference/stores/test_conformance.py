@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from inference.stores import BlobNotFound, Store, StoreSettings
+from protocol.errors import MalformedImage
+
+Told = TypeVar("Told")
 
 
 @pytest.fixture
@@ -76,6 +80,36 @@ async def test_deleting_a_missing_blob_is_no_error(store: Store, prefix: str) ->
     await store.delete(f"{prefix}/none")
 
 
+async def test_blobs_are_deleted_together_though_one_is_missing(store: Store, prefix: str) -> None:
+    for name in ("a", "c", "d"):
+        await store.put(f"{prefix}/{name}", b"picture", "image/png")
+    await store.delete(f"{prefix}/a", f"{prefix}/b", f"{prefix}/c")
+    assert await store.get(f"{prefix}/d") == b"picture"
+    for name in ("a", "c"):
+        with pytest.raises(BlobNotFound):
+            await store.get(f"{prefix}/{name}")
+
+
+async def do(work: Callable[[], Told]) -> Told:
+    """Do work on a thread."""
+    return await asyncio.to_thread(work)
+
+
+async def test_what_was_made_is_kept_and_told_of(store: Store, prefix: str) -> None:
+    assert await store.put_made(f"{prefix}/a", lambda: (b"picture", 7), "image/png", do) == 7
+    assert await store.get(f"{prefix}/a") == b"picture"
+
+
+async def test_what_could_not_be_made_is_not_kept(store: Store, prefix: str) -> None:
+    def fail() -> tuple[bytes, int]:
+        raise MalformedImage("It is no image.")
+
+    with pytest.raises(MalformedImage):
+        await store.put_made(f"{prefix}/a", fail, "image/png", do)
+    with pytest.raises(BlobNotFound):
+        await store.get(f"{prefix}/a")
+
+
 async def test_touching_keeps_the_blob(store: Store, prefix: str) -> None:
     await store.put(f"{prefix}/a", b"picture", "image/png")
     await store.touch(f"{prefix}/a")
@@ -137,6 +171,7 @@ async def test_a_touched_blob_outlives_its_equal(
 )  # fmt: skip
 async def test_a_key_that_we_would_not_make_is_an_error_of_ours(store: Store, key: str) -> None:
     calls = [store.get(key), store.put(key, b"", "image/png"), store.delete(key), store.touch(key)]
-    for call in [*calls, store.url(key, 60), store.expire(key, 60)]:
+    made = store.put_made(key, lambda: (b"", 0), "image/png", do)
+    for call in [*calls, made, store.url(key, 60), store.expire(key, 60)]:
         with pytest.raises(ValueError, match="a key is"):
             await call

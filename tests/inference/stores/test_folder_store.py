@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from datetime import timedelta
@@ -72,7 +73,8 @@ async def test_a_folder_that_has_gone_bad_is_unavailable(tmp_path: Path) -> None
     (tmp_path / "blobs").rmdir()
     (tmp_path / "blobs").write_text("a file now")
     calls = [store.put("a/b", b"", "image/png"), store.get("a/b"), store.delete("a/b")]
-    for call in [*calls, store.touch("a/b"), store.expire("a", 0)]:
+    made = store.put_made("a/b", lambda: (b"", 0), "image/png", asyncio.to_thread)
+    for call in [*calls, made, store.touch("a/b"), store.expire("a", 0)]:
         with pytest.raises(StorageUnavailable) as caught:
             await call
         assert str(tmp_path) not in caught.value.message

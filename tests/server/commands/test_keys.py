@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server.auth import KeyFile, digest_of, stored_key
 from server.cli import main
 
 Command = Callable[..., tuple[int, str, str]]
@@ -64,9 +67,28 @@ def test_where_there_is_no_key_it_says_how_to_make_one(keys: Command) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--tenant", "Acme Corp"), ("--tasks", "removeBackground,nonsense"), ("--budget", "-1")],
+    [
+        ("--tenant", "Acme Corp"),
+        ("--tasks", "removeBackground,nonsense"),
+        ("--budget", "-1"),
+        ("--budget", "1e30"),
+    ],
 )
 def test_wrong_usage_names_the_option(keys: Command, option: str, value: str) -> None:
     status, _, said = keys("create", option, value)
     assert (status, option in said) == (2, True)
     assert listed(keys) == []
+
+
+def test_keys_that_are_made_at_once_are_all_kept(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path)
+    command = [sys.executable, "-m", "server.cli", "keys", "create", "--data-dir", str(tmp_path)]
+    with file.held():
+        others = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+        with pytest.raises(subprocess.TimeoutExpired):
+            others[0].wait(1.0)  # it waits for us
+        file.save([*file.load(), stored_key("ours", "acme")])
+    made = [other.communicate(timeout=60)[0].decode().strip() for other in others]
+    assert {key.digest for key in KeyFile(tmp_path).load()} == {
+        digest_of(key) for key in ("ours", *made)
+    }

@@ -181,6 +181,48 @@ async def test_message_that_waits_too_long_for_the_budget_closes_1013(
     assert await second.close_code() == 1013
 
 
+async def test_later_message_that_waits_too_long_for_the_budget_closes_1013(
+    start_edge: StartEdge, app: Application
+) -> None:
+    edge = await start_edge(app, max_request_bytes_held=1000, budget_wait_s=0.05)
+    first, second = await edge.websocket(), await edge.websocket()
+    await second.text("login")
+    await second.frame()
+    app.gate.clear()
+    app.arrived.clear()
+    await first.text("x" * 2000)
+    await wait(app.arrived)
+    await second.send(frame(b"x" * 2000, length=8000))
+    assert await second.close_code() == 1013
+
+
+async def test_socket_that_asks_for_nothing_outlasts_a_full_budget(
+    start_edge: StartEdge, app: Application
+) -> None:
+    edge = await start_edge(app, max_request_bytes_held=1000, budget_wait_s=0.02)
+    first, second = await edge.websocket(), await edge.websocket()
+    await second.text("login")
+    await second.frame()
+    app.gate.clear()
+    app.arrived.clear()
+    await first.text("x" * 2000)
+    await wait(app.arrived)
+    closed = asyncio.create_task(second.close_code())
+    assert not (await asyncio.wait([closed], timeout=0.1))[0]
+    closed.cancel()
+
+
+async def test_message_that_comes_byte_by_byte_is_taken_whole(
+    start_edge: StartEdge, app: Application
+) -> None:
+    client = await (await start_edge(app)).websocket()
+    for text in ("login", "x" * 126):
+        for byte in frame(text.encode()):
+            await client.send(bytes([byte]))
+            await asyncio.sleep(0)
+        assert await client.frame() == (1, b"got %d" % len(text))
+
+
 async def test_socket_whose_message_is_worked_on_is_not_given_up(
     start_edge: StartEdge, app: Application
 ) -> None:

@@ -30,6 +30,14 @@ def test_values_have_the_type_of_their_parameter() -> None:
     assert given == {"rgba": [255, 255, 255, 0.5], "outputQuality": 80}
 
 
+def test_colour_needs_no_brackets() -> None:
+    assert parsed("removeBackground", "--rgba", "255,0,0,0.5") == {"rgba": [255, 0, 0, 0.5]}
+
+
+def test_number_that_is_a_name_stays_a_string() -> None:
+    assert parsed("imageProductCutout", "--sku", "0042") == {"sku": "0042"}
+
+
 def test_switches_can_be_turned_on_and_off() -> None:
     given = parsed("imageForegroundCrop", "--no-preserve-alpha", "--force-background-detection")
     assert given == {"preserveAlpha": False, "forceBackgroundDetection": True}

@@ -80,3 +80,8 @@ def test_mask_is_found_by_the_name_of_its_picture(photos: Path, tmp_path: Path) 
 def test_picture_without_its_mask_is_named(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(CutwireError, match=r"no mask for .*cat\.JPG"):
         make_plan([photos / "cat.JPG"], tmp_path, "PNG", mask=photos / "trip")
+
+
+def test_mask_that_is_not_there_is_named(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(CutwireError, match=r"none\.png is not there"):
+        make_plan([photos / "cat.JPG"], tmp_path, "PNG", mask=tmp_path / "none.png")
