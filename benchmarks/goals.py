@@ -9,7 +9,7 @@ from typing import Any
 Found = Mapping[str, Any]
 COMMANDS = {
     "matting": "python -m benchmarks matting --data FOLDER",
-    "peers": "python -m benchmarks peers --rounds 1",
+    "peers": "python -m benchmarks peers --rounds 2",
     "kill": 'make kill ARGS="--rounds 10 --tasks 2000 {json}"',
 }
 """Of benchmarks that want more than their name."""
