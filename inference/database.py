@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from inference.threads import on_thread
+from inference.threads import on_thread, settle
 from protocol.errors import StorageUnavailable
 
 T = TypeVar("T")
@@ -181,12 +181,7 @@ def _apply(connection: sqlite3.Connection, change: Change[Any]) -> Any:
 
 def _tell(writes: Sequence[_Write], answers: Sequence[Any]) -> None:
     for write, answer in zip(writes, answers, strict=True):
-        if write.done.done():
-            continue  # cancelled
-        if isinstance(answer, Exception):
-            write.done.set_exception(answer)
-        else:
-            write.done.set_result(answer)
+        settle(write.done, answer, answer if isinstance(answer, Exception) else None)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from inference.fair_queue import FairQueue
+from inference.threads import settle
 
 TELL_EVERY_S = 0.001
 """Outcomes wait so long for those behind them, and for one that is being made meanwhile: waking the
@@ -83,10 +84,5 @@ def _tell(told: list[_Told]) -> None:
 
 def _settle(told: list[_Told]) -> None:
     for made, outcome, error in told:
-        if made.done():
-            continue
-        if error is None:
-            made.set_result(outcome)
-        else:
-            made.set_exception(error)
+        settle(made, outcome, error)
     told.clear()  # the thread may know it for a moment yet

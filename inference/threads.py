@@ -7,10 +7,9 @@ import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Made = TypeVar("Made")
-Told = TypeVar("Told")
 
 
 async def on_thread(threads: ThreadPoolExecutor, work: Callable[..., Made], *args: object) -> Made:
@@ -38,11 +37,16 @@ def _tell(made: asyncio.Future[Made], done: Future[Made]) -> None:
         if done.cancelled():
             tell(made.cancel)
         elif (error := done.exception()) is not None:
-            tell(_settle, made, made.set_exception, error)
+            tell(settle, made, None, error)
         else:
-            tell(_settle, made, made.set_result, done.result())
+            tell(settle, made, done.result())
 
 
-def _settle(made: asyncio.Future[Made], settle: Callable[[Told], None], told: Told) -> None:
-    if not made.done():
-        settle(told)
+def settle(made: asyncio.Future[Any], outcome: object, error: BaseException | None = None) -> None:
+    """Tell who waits, on their loop; one who has been cancelled does not wait any more."""
+    if made.done():
+        return
+    if error is None:
+        made.set_result(outcome)
+    else:
+        made.set_exception(error)

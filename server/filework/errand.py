@@ -83,7 +83,9 @@ def _with_masks(target: Path, made: Made) -> list[dict[str, Any]]:
     """Write the mask of each region to a folder beside its picture, and name it in its place."""
     found: list[dict[str, Any]] = msgspec.to_builtins(made.detections)
     folder = target.with_suffix(".masks")
-    for number, (region, mask) in enumerate(zip(found, made.masks, strict=False), 1):
+    if not made.masks:
+        return found
+    for number, (region, mask) in enumerate(zip(found, made.masks, strict=True), 1):
         folder.mkdir(exist_ok=True)
         _put(folder / f"{number}.png", mask)
         del region["maskImageUUID"]

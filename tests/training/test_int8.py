@@ -1,17 +1,13 @@
 """The int8 form: the same sums in kernels that suit bytes, and masks near those of floats."""
 
-# ruff: noqa: E402 (what makes graphs is asked for first)
-
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
-
-onnx = pytest.importorskip("onnx", reason="graphs need onnx")
-
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnxruntime import InferenceSession
 

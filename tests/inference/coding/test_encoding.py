@@ -65,7 +65,8 @@ def test_png_takes_views_that_do_not_lie_together() -> None:
 
 
 def test_png_is_smaller_than_pillows_fastest_on_a_photo() -> None:
-    data = pytest.importorskip("skimage.data")
+    from skimage import data
+
     photo = data.astronaut()
     out = io.BytesIO()
     Image.fromarray(photo).save(out, "PNG", compress_level=1)

@@ -54,7 +54,8 @@ def test_odd_shapes_are_fine(shape: tuple[int, int]) -> None:
 
 
 def test_on_photos_it_halves_what_bleeds() -> None:
-    data = pytest.importorskip("skimage.data")
+    from skimage import data
+
     front, back = (
         data.astronaut()[:300, :400].astype(float),
         data.coffee()[:300, :400].astype(float),

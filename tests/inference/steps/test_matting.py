@@ -148,7 +148,8 @@ def test_a_hole_in_the_subject_far_from_all_background_is_subject() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_exact_is_pymattings_closed_form() -> None:
-    pymatting = pytest.importorskip("pymatting")
+    import pymatting
+
     rgb, alpha = scene()
     trimap = make_trimap(coarse(alpha), 240, 10, 10)
     wanted = pymatting.estimate_alpha_cf(rgb / 255, trimap / 255)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from inference.steps.morphology import erode, grow
 
@@ -43,6 +43,5 @@ def test_a_square_larger_than_the_picture_leaves_nothing() -> None:
     beyond=st.booleans(),
 )
 def test_erosion_is_scipys(mask: NDArray[np.bool_], size: int, beyond: bool) -> None:
-    ndimage = pytest.importorskip("scipy.ndimage")
     wanted = ndimage.binary_erosion(mask, np.ones((size, size)), border_value=int(beyond))
     assert (erode(mask, size, beyond_frame=beyond) == wanted).all()

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from edge_client import HANDSHAKE, Application, StartEdge, frame, wait
+from edge_client import HANDSHAKE, Application, Client, Edge, StartEdge, frame, wait
 
 from server.edge import EXTENSION
 
@@ -181,10 +181,7 @@ async def test_message_that_waits_too_long_for_the_budget_closes_1013(
     assert await second.close_code() == 1013
 
 
-async def test_later_message_that_waits_too_long_for_the_budget_closes_1013(
-    start_edge: StartEdge, app: Application
-) -> None:
-    edge = await start_edge(app, max_request_bytes_held=1000, budget_wait_s=0.05)
+async def logged_in_beside_a_full_budget(edge: Edge, app: Application) -> Client:
     first, second = await edge.websocket(), await edge.websocket()
     await second.text("login")
     await second.frame()
@@ -192,6 +189,14 @@ async def test_later_message_that_waits_too_long_for_the_budget_closes_1013(
     app.arrived.clear()
     await first.text("x" * 2000)
     await wait(app.arrived)
+    return second
+
+
+async def test_later_message_that_waits_too_long_for_the_budget_closes_1013(
+    start_edge: StartEdge, app: Application
+) -> None:
+    edge = await start_edge(app, max_request_bytes_held=1000, budget_wait_s=0.05)
+    second = await logged_in_beside_a_full_budget(edge, app)
     await second.send(frame(b"x" * 2000, length=8000))
     assert await second.close_code() == 1013
 
@@ -200,13 +205,7 @@ async def test_socket_that_asks_for_nothing_outlasts_a_full_budget(
     start_edge: StartEdge, app: Application
 ) -> None:
     edge = await start_edge(app, max_request_bytes_held=1000, budget_wait_s=0.02)
-    first, second = await edge.websocket(), await edge.websocket()
-    await second.text("login")
-    await second.frame()
-    app.gate.clear()
-    app.arrived.clear()
-    await first.text("x" * 2000)
-    await wait(app.arrived)
+    second = await logged_in_beside_a_full_budget(edge, app)
     closed = asyncio.create_task(second.close_code())
     assert not (await asyncio.wait([closed], timeout=0.1))[0]
     closed.cancel()
