@@ -122,8 +122,12 @@ class Janitor:
         found = await self._broker.at(stream, seq)
         if found is None:
             return
-        with contextlib.suppress(msgspec.MsgspecError):
+        try:
             job = _DECODER.decode(found.data)
+        except msgspec.MsgspecError as exc:
+            facts = {"stream": stream, "seq": seq, "detail": str(exc)}
+            _log.error("a task that no worker could read is removed", extra=facts)
+        else:
             await self._settling.settle(Outcome.failed(job, _given_up()))
         await self._broker.delete(stream, seq)
 

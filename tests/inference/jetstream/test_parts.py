@@ -267,6 +267,30 @@ async def test_task_handed_out_too_often_is_ended_and_removed(start: Start, brok
     await until_empty(broker, names.tasks_stream("default"))
 
 
+async def test_task_that_no_worker_can_read_is_removed_and_told_of(
+    start: Start, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = await start(max_deliveries=2, ack_wait_s=0.3)
+    await broker.store(names.task_subject("default", job_of(1)), b"of a newer version")
+    await accept(engine, job_of(2))
+    await finish(engine.work())
+    await until_empty(broker, names.tasks_stream("default"))
+    assert "a task cannot be read" in caplog.messages
+
+
+async def test_task_given_up_that_nobody_can_read_is_removed_and_told_of(
+    start: Start, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    await start(pools=())  # no workers
+    stream = names.tasks_stream("default")
+    stored = await broker.store(names.task_subject("default", job_of(1)), b"of a newer version")
+    advisory = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{stream}.workers"
+    letter = {"stream": stream, "stream_seq": stored.seq}
+    await broker.store(advisory, msgspec.json.encode(letter))
+    await until_empty(broker, stream)
+    assert "a task that no worker could read is removed" in caplog.messages
+
+
 # Charges
 
 
